@@ -1,0 +1,45 @@
+/**
+ * An error the user can act on: what happened, why, and what to do next. The CLI prints it without a stack trace.
+ * `message` is a sentence that says what happened; `hint` says what to do next.
+ */
+export class UserError extends Error {
+  readonly hint: string;
+  /** Process exit code: 1 for the user's input, 2 for wrong usage. */
+  readonly exitCode: 1 | 2;
+
+  constructor(message: string, hint = '', exitCode: 1 | 2 = 1) {
+    super(message);
+    this.name = 'UserError';
+    this.hint = hint;
+    this.exitCode = exitCode;
+  }
+}
+
+/** Throws our own bug (exit 70) when an invariant does not hold. */
+export function invariant(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new Error(`internal error: ${message}`);
+}
+
+/** Returns the candidate nearest to `word` by edit distance, or undefined when none is close (for "did you mean" hints). */
+export function closestMatch(word: string, candidates: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
+  for (const candidate of candidates) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
+    if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
+  }
+  return best;
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitute = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substitute, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

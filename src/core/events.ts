@@ -1,0 +1,47 @@
+/** Everything a run reports, one typed union: written to `events.jsonl`, shown by the CLI, drawn by the report. */
+
+export interface EpochMetrics {
+  readonly epoch: number;
+  /** Mean training loss of the epoch. */
+  readonly trainLoss: number;
+  /** Training top-1 in percent, on the augmented images as they were seen. */
+  readonly trainTop1: number;
+  readonly valLoss: number;
+  /** Percent. */
+  readonly valTop1: number;
+  /** Percent. */
+  readonly valTop5: number;
+  /** Learning rate at the end of the epoch. */
+  readonly lr: number;
+  readonly weightDecay: number;
+  readonly imagesPerSecond: number;
+  /** Seconds since the run began, interruptions left out. */
+  readonly seconds: number;
+}
+
+export type RunEvent =
+  | {
+      readonly type: 'start';
+      readonly run: string;
+      readonly epochs: number;
+      readonly stepsPerEpoch: number;
+      readonly trainImages: number;
+      readonly valImages: number;
+      readonly classes: readonly string[];
+      readonly resumedFrom?: { readonly epoch: number; readonly step: number };
+    }
+  | { readonly type: 'warning'; readonly message: string }
+  | { readonly type: 'skipped'; readonly path: string; readonly reason: string }
+  | {
+      readonly type: 'step';
+      readonly epoch: number;
+      readonly step: number;
+      readonly loss: number;
+      readonly lr: number;
+      readonly imagesPerSecond: number;
+      readonly etaSeconds: number;
+    }
+  | { readonly type: 'epoch'; readonly metrics: EpochMetrics; readonly best: boolean }
+  | { readonly type: 'checkpoint'; readonly path: string }
+  | { readonly type: 'interrupted'; readonly epoch: number; readonly step: number; readonly checkpoint: string }
+  | { readonly type: 'end'; readonly metrics: EpochMetrics; readonly checkpoint: string };

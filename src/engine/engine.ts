@@ -1,0 +1,80 @@
+/**
+ * The contract of an engine. An engine compiles a graph, with batch and image size bound, into a program that owns
+ * its state (parameters, momentum, EMA, running statistics) and runs on named tensors.
+ * The float64 reference engine (`reference/`) is the meaning of every op; the others are tested against it.
+ */
+import type { StateDict, Tensor } from '../core/tensor.ts';
+import type { Dims } from '../graph/bind.ts';
+import type { Graph } from '../graph/graph.ts';
+import type { OpKind } from '../graph/kinds.ts';
+
+export interface Capabilities {
+  /** Op kinds the engine runs; anything else is refused before compiling. */
+  readonly ops: ReadonlySet<OpKind>;
+  /** What is in use, for `info` and reports: e.g. `wasm relaxed-simd 128-bit`. */
+  readonly description: string;
+  /** Threads used by default. */
+  readonly threads: number;
+}
+
+export interface CompileOptions {
+  /** Sizes of the graph's named dimensions, e.g. `{ N: 1, H: 224, W: 224 }`. */
+  readonly dims: Dims;
+  /** Threads to run on; default: the engine's. */
+  readonly threads?: number;
+}
+
+export interface MemoryPlan {
+  /** Bytes of parameters, statistics, optimizer and EMA state. */
+  readonly state: number;
+  /** Bytes of activations, gradients and scratch at the peak. */
+  readonly activations: number;
+}
+
+export interface Program {
+  /**
+   * Runs once. Feeds are the graph's inputs by name (`[N, C, H, W]` float32, or uint8 `[N, H, W, C]` where the graph
+   * begins with Preprocess); results are its outputs by name. Results are copies.
+   */
+  run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>;
+  /**
+   * Reads a parameter, or `momentum:<param>`, `ema:<param>`, `grad:<param>` (the last step's), in its logical shape.
+   */
+  read(name: string): Tensor;
+  /** Writes a parameter, `momentum:<param>` or `ema:<param>`. */
+  write(name: string, value: Tensor): void;
+  /** Names that `read` and `write` know, gradients left out. */
+  readonly stateNames: readonly string[];
+  readonly memory: MemoryPlan;
+  /** Frees memory and ends threads. */
+  dispose(): Promise<void>;
+}
+
+export interface Engine {
+  readonly name: string;
+  capabilities(): Capabilities;
+  /** Compiles a graph; parameters start at zero until written. Throws, naming op and node, what it can't run. */
+  compile(graph: Graph, options: CompileOptions): Promise<Program>;
+}
+
+/** Lists the nodes an engine can't run, as `name (Kind)`. */
+export function unsupportedNodes(engine: Engine, graph: Graph): string[] {
+  const { ops } = engine.capabilities();
+  return graph.nodes.filter(({ kind }) => !ops.has(kind)).map(({ name, kind }) => `${name} (${kind})`);
+}
+
+/** Writes every entry of a state that the program knows; returns the program's names that the state lacks. */
+export function loadState(program: Program, state: StateDict): string[] {
+  const missing: string[] = [];
+  for (const name of program.stateNames) {
+    const value = state.get(name);
+    if (value) program.write(name, value);
+    else missing.push(name);
+  }
+  return missing;
+}
+
+/** Reads the program's state: everything, or the names given. */
+export function readState(program: Program, names: readonly string[] = program.stateNames): StateDict {
+  return new Map(names.map((name) => [name, program.read(name)]));
+}

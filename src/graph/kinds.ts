@@ -1,0 +1,102 @@
+/**
+ * Every op kind with its attributes. Names are ONNX's where ONNX has the op; `RepConv`, `Preprocess`, the `…Grad`
+ * kinds and the update kinds are ours. Inputs and outputs of each kind are listed here; shapes are in `ops.ts`.
+ */
+
+/**
+ * A re-parameterizable convolution (paper §3.2): the sum of k conv+BN branches, a 1×1 conv+BN (scale) branch
+ * (only where kernel > 1) and a BN-only skip branch (only where in = out and stride = 1).
+ */
+export interface RepConvAttrs {
+  readonly in_chs: number;
+  readonly out_chs: number;
+  /** Square kernel size, 1 or 3; padding is (kernel - 1) / 2 · dilation. */
+  readonly kernel_size: 1 | 3;
+  readonly stride: 1 | 2;
+  readonly dilation: number;
+  /** 1 (dense) or in_chs (depthwise). */
+  readonly groups: number;
+  readonly num_conv_branches: number;
+  readonly scale: boolean;
+  readonly skip: boolean;
+  readonly epsilon: number;
+  /** Train mode: batch statistics, which update the running ones. inputs gain `bn_momentum` (scalar). */
+  readonly training: boolean;
+}
+
+export interface ConvAttrs {
+  readonly kernel_shape: readonly [number, number];
+  readonly strides: readonly [number, number];
+  /** [top, left, bottom, right] */
+  readonly pads: readonly [number, number, number, number];
+  readonly dilations: readonly [number, number];
+  readonly group: number;
+}
+
+/** One parameter's update in an `Sgd` node. State `momentum:<param>` belongs to it. */
+export interface ParamUpdate {
+  readonly param: string;
+  readonly grad: string;
+  /** Whether weight decay applies. */
+  readonly decay: boolean;
+}
+
+type None = Readonly<Record<never, never>>;
+
+export interface OpAttrs {
+  /** (image uint8 [N, H, W, C]) → float [N, C, H, W] = (image / 255 − mean) / std */
+  Preprocess: { readonly mean: readonly number[]; readonly std: readonly number[] };
+  /** (x [N, C, H, W] [, bn_momentum []]) → z. params: see `rep-conv.ts` */
+  RepConv: RepConvAttrs;
+  /** (x) → y. params: weight [O, C/group, kh, kw], bias? [O] */
+  Conv: ConvAttrs;
+  /** (x) → y, with running statistics. params: weight, bias, running_mean, running_var [C] */
+  BatchNormalization: { readonly epsilon: number };
+  /** (x) → max(x, 0) */
+  Relu: None;
+  /** (x) → 1 / (1 + e^−x) */
+  Sigmoid: None;
+  /** (a, b) → a + b, same shapes */
+  Add: None;
+  /** (a [N, C, H, W], b [N, C, H, W] or [N, C, 1, 1]) → a · b */
+  Mul: None;
+  /** (x [N, C, H, W]) → [N, C, 1, 1] */
+  GlobalAveragePool: None;
+  /** (x [N, …]) → [N, product of the rest] */
+  Flatten: None;
+  /** (x [N, I]) → x · weightᵀ + bias. params: weight [O, I], bias [O] */
+  Gemm: None;
+  /** (x [N, C]) → softmax over the last axis */
+  Softmax: None;
+  /** (logits [N, C], target [N, C] probabilities) → mean over N of −Σ target · log softmax(logits), shape [] */
+  SoftmaxCrossEntropyLoss: None;
+
+  /** (logits, target) → dlogits */
+  SoftmaxCrossEntropyLossGrad: None;
+  /** (x, dy) → [dx if needsInputGrad, then the gradient of each learnable parameter]. `forward` names the forward node. */
+  RepConvGrad: RepConvAttrs & { readonly forward: string; readonly needsInputGrad: boolean };
+  /** (x, dy) → [dx if needsInputGrad, dweight, dbias?] */
+  ConvGrad: ConvAttrs & { readonly needsInputGrad: boolean };
+  /** (x, dy) → [dx if needsInputGrad, dweight, dbias] */
+  GemmGrad: { readonly needsInputGrad: boolean };
+  /** (y, dy) → dx = dy where y > 0 */
+  ReluGrad: None;
+  /** (y, dy) → dx = dy · y · (1 − y) */
+  SigmoidGrad: None;
+  /** (a, b, dy) → [da, db] (b's gradient summed over broadcast axes) */
+  MulGrad: None;
+  /** (x, dy [N, C, 1, 1]) → dx */
+  GlobalAveragePoolGrad: None;
+  /** (x, dy) → dy reshaped to x */
+  FlattenGrad: None;
+
+  /**
+   * (lr [], weight_decay [], …grads) → updates parameters and `momentum:<param>` in place (PyTorch's SGD):
+   * g ← g + weight_decay · w (where decay); buf ← momentum · buf + g; w ← w − lr · (nesterov ? g + momentum · buf : buf).
+   */
+  Sgd: { readonly momentum: number; readonly nesterov: boolean; readonly updates: readonly ParamUpdate[] };
+  /** (ema_decay []) → state `ema:<param>` ← ema_decay · ema + (1 − ema_decay) · param, for each named parameter */
+  Ema: { readonly params: readonly string[] };
+}
+
+export type OpKind = keyof OpAttrs;

@@ -1,0 +1,13 @@
+import type { GraphBuilder } from '../graph/build.ts';
+
+/** Global average pool, flatten and a linear layer: features `[N, C, H, W]` → logits `[N, num_classes]`. */
+export function classifierHead(g: GraphBuilder, path: string, x: string, channels: number, classes: number): string {
+  const pooled = g.op('GlobalAveragePool', `${path}.global_pool`, [x], {});
+  const flat = g.op('Flatten', `${path}.flatten`, [pooled], {});
+  const params = { weight: `${path}.fc.weight`, bias: `${path}.fc.bias` };
+  g.declare({
+    [params.weight]: { shape: [classes, channels], role: 'weight' },
+    [params.bias]: { shape: [classes], role: 'bias' },
+  });
+  return g.op('Gemm', `${path}.fc`, [flat], {}, params);
+}

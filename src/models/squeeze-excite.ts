@@ -1,0 +1,17 @@
+import { convAttrs, type GraphBuilder } from '../graph/build.ts';
+
+/** Channels between the two convolutions of SE: C/16 rounded to `divisor` (timm's make_divisible); 1 truncates as Apple. */
+export function seChannels(channels: number, divisor: number): number {
+  if (divisor === 1) return Math.max(1, Math.floor(channels / 16));
+  return Math.max(divisor, Math.floor((channels / 16 + divisor / 2) / divisor) * divisor);
+}
+
+/** Squeeze-and-excite on `[N, C, H, W]`: pool, conv, ReLU, conv, sigmoid, multiply (paper §3.2, S4 only). */
+export function seBlock(g: GraphBuilder, path: string, x: string, channels: number, reduced: number): string {
+  const pooled = g.op('GlobalAveragePool', `${path}.pool`, [x], {});
+  const squeezed = g.conv(`${path}.fc1`, pooled, reduced, channels, convAttrs(1));
+  const activated = g.op('Relu', `${path}.act`, [squeezed], {});
+  const expanded = g.conv(`${path}.fc2`, activated, channels, reduced, convAttrs(1));
+  const gate = g.op('Sigmoid', `${path}.gate`, [expanded], {});
+  return g.op('Mul', path, [x, gate], {});
+}
