@@ -1,0 +1,33 @@
+import { existsSync } from 'node:fs';
+import { defineConfig } from 'tsdown';
+
+const present = (entries: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(file)));
+
+const common = { format: 'esm', platform: 'node', target: 'es2023', fixedExtension: false, hash: false } as const;
+
+export default defineConfig([
+  {
+    ...common,
+    entry: {
+      index: 'src/index.ts',
+      node: 'src/node.ts',
+      web: 'src/web.ts',
+      cli: 'src/cli.ts',
+      'loader-worker': 'src/batches/loader-worker.ts',
+    },
+    outDir: 'dist',
+    dts: true,
+    clean: ['dist/*.js', 'dist/*.d.ts'],
+  },
+  {
+    ...common,
+    entry: present({
+      golden: 'test/golden/golden.ts',
+      demo: 'examples/emoji/demo.ts',
+    }),
+    outDir: 'build',
+    dts: false,
+    external: [/^mobileone/],
+  },
+]);
