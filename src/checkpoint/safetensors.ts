@@ -1,0 +1,149 @@
+/**
+ * The safetensors format (huggingface.co/docs/safetensors): 8 bytes of header length, a JSON header, then raw
+ * little-endian data without holes. Reading trusts nothing: a file that breaks a rule is a UserError.
+ */
+import { UserError } from '../core/errors.ts';
+import {
+  type DType,
+  dtypeOf,
+  type Shape,
+  type StateDict,
+  sizeOf,
+  type Tensor,
+  type TensorData,
+} from '../core/tensor.ts';
+import { bytesPer, type Element, isElement, readElements, writeBytes } from './elements.ts';
+
+/** The format's own limit on the JSON header. */
+const MAX_HEADER_BYTES = 100_000_000;
+const METADATA = '__metadata__';
+
+const ELEMENT_OF: Readonly<Record<DType, Element>> = { float64: 'F64', float32: 'F32', int32: 'I32', uint8: 'U8' };
+
+interface Entry {
+  readonly name: string;
+  readonly dtype: Element;
+  readonly shape: Shape;
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * Writes tensors as one safetensors file: the header padded to 8 bytes, biggest element type first and then by name,
+ * so that all data is aligned and the same state always gives the same bytes.
+ */
+export function encodeSafetensors(tensors: StateDict, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
+  const ordered = [...tensors].sort(
+    ([a, x], [b, y]) => y.data.BYTES_PER_ELEMENT - x.data.BYTES_PER_ELEMENT || (a < b ? -1 : 1),
+  );
+  const header: [string, unknown][] = Object.keys(metadata).length > 0 ? [[METADATA, metadata]] : [];
+  let end = 0;
+  for (const [name, { shape, data }] of ordered) {
+    if (name === METADATA) throw new TypeError(`a tensor cannot be named ${METADATA}`);
+    const start = end;
+    end += data.byteLength;
+    header.push([name, { dtype: ELEMENT_OF[dtypeOf({ shape, data })], shape, data_offsets: [start, end] }]);
+  }
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
+  const dataStart = 8 + Math.ceil(json.length / 8) * 8;
+  const bytes = new Uint8Array(dataStart + end).fill(0x20, 8, dataStart);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(dataStart - 8), true);
+  bytes.set(json, 8);
+  let offset = dataStart;
+  for (const [, { data }] of ordered) {
+    writeBytes(bytes, offset, data);
+    offset += data.byteLength;
+  }
+  return bytes;
+}
+
+/**
+ * Reads a safetensors file. F16 and BF16 become float32, and I64 and the small integers int32; float32, float64,
+ * int32 and uint8 stay as they are. Throws a UserError for anything that is not a complete, consistent file.
+ */
+export function decodeSafetensors(bytes: Uint8Array): { tensors: StateDict; metadata: Record<string, string> } {
+  const { header, dataStart } = readHeader(bytes);
+  const metadata = readMetadata(header[METADATA]);
+  const entries = Object.entries(header)
+    .filter(([name]) => name !== METADATA)
+    .map(([name, value]) => readEntry(name, value));
+  checkLayout(entries, bytes.length - dataStart);
+  const tensors = new Map<string, Tensor>();
+  for (const { name, dtype, shape, start, end } of entries) {
+    const data: TensorData | undefined = readElements(bytes.subarray(dataStart + start, dataStart + end), dtype);
+    if (!data) throw broken(`tensor ${quote(name)} holds integers beyond 32 bits`);
+    tensors.set(name, { shape, data });
+  }
+  return { tensors, metadata };
+}
+
+function broken(what: string): UserError {
+  return new UserError(
+    `This is not a readable safetensors file: ${what}.`,
+    'It may be damaged, cut off or of another format. Copy or download it again, or name another file.',
+  );
+}
+
+/** A name for a message, cut to a readable length. */
+function quote(name: string): string {
+  return JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}…` : name);
+}
+
+function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; dataStart: number } {
+  if (bytes.length < 8) throw broken(`it has only ${bytes.length} bytes`);
+  const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
+  if (length > BigInt(MAX_HEADER_BYTES)) throw broken(`it claims a header of ${length} bytes`);
+  const dataStart = 8 + Number(length);
+  if (dataStart > bytes.length) {
+    throw broken(`the header should have ${length} bytes, but the file ends after ${bytes.length - 8}`);
+  }
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, dataStart)));
+  } catch {
+    throw broken('its header is not JSON');
+  }
+  if (!isRecord(header)) throw broken('its header is not a JSON object');
+  return { header, dataStart };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function readMetadata(value: unknown): Record<string, string> {
+  if (value === undefined) return {};
+  if (!isRecord(value) || !Object.values(value).every((text) => typeof text === 'string')) {
+    throw broken(`its ${METADATA} is not a table of texts`);
+  }
+  return value as Record<string, string>;
+}
+
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
+function readEntry(name: string, value: unknown): Entry {
+  const where = `tensor ${quote(name)}`;
+  if (!isRecord(value)) throw broken(`${where} is not described by an object`);
+  const { dtype, shape, data_offsets: offsets } = value;
+  if (!isElement(dtype)) throw broken(`${where} has the unknown dtype ${quote(String(dtype))}`);
+  if (!Array.isArray(shape) || !shape.every(isCount)) throw broken(`${where} has no valid shape`);
+  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount)) {
+    throw broken(`${where} has no valid data_offsets`);
+  }
+  const [start, end] = offsets as [number, number];
+  return { name, dtype, shape, start, end };
+}
+
+/** Checks that the tensors, in order of their offsets, fill the data exactly: none outside, none overlapping, no holes. */
+function checkLayout(entries: readonly Entry[], dataBytes: number): void {
+  let filled = 0;
+  for (const { name, dtype, shape, start, end } of entries.toSorted((a, b) => a.start - b.start || a.end - b.end)) {
+    const where = `tensor ${quote(name)}`;
+    if (end > dataBytes) throw broken(`${where} ends at byte ${end}, but there are only ${dataBytes} bytes of data`);
+    if (start !== filled) throw broken(`${where} ${start < filled ? 'overlaps another' : 'comes after a hole'}`);
+    const needed = sizeOf(shape) * bytesPer(dtype);
+    if (end - start !== needed) throw broken(`${where} needs ${needed} bytes for its shape, and has ${end - start}`);
+    filled = end;
+  }
+  if (filled !== dataBytes) throw broken(`${dataBytes - filled} bytes at its end belong to no tensor`);
+}
