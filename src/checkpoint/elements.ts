@@ -58,7 +58,8 @@ export function halfToNumber(bits: number): number {
  * float32, other integers as int32. Returns undefined when an integer does not fit 32 bits.
  */
 export function readElements(bytes: Uint8Array, element: Element): TensorData | undefined {
-  const copy = bytes.slice();
+  // Not slice(): a Node Buffer's slice is a view, whose buffer is a pool.
+  const copy = new Uint8Array(bytes);
   toHostOrder(copy, bytesPer(element));
   const { buffer } = copy;
   switch (element) {

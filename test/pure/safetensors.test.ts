@@ -143,6 +143,14 @@ test.each(Object.keys(HOSTILE))('a hostile file is a UserError: %s', (name) => {
   expect(() => decodeSafetensors(HOSTILE[name]!)).toThrow(UserError);
 });
 
+test('a Buffer, whose slices are views, is read as well', () => {
+  const padded = Buffer.concat([Buffer.alloc(3), good]);
+  const data = decodeSafetensors(padded.subarray(3)).tensors.get('w')!.data;
+  expect(data).toEqual(Float32Array.of(1, 2, 3, 4));
+  padded.fill(0);
+  expect(data).toEqual(Float32Array.of(1, 2, 3, 4));
+});
+
 test('no damaged byte gives anything but tensors or a UserError', () => {
   fc.assert(
     fc.property(fc.nat(good.length - 1), fc.nat(255), (at, value) => {
