@@ -1,0 +1,115 @@
+/** The recipe's documentation and JSON schema, made from the field table. */
+import { FIELD_NAMES, FIELDS, type Field, type FieldGroup } from './fields.ts';
+import { flagOf, rangeText } from './parse.ts';
+import { PRESETS } from './presets.ts';
+import type { FieldName } from './recipe.ts';
+
+const GROUPS: Readonly<Record<FieldGroup, string>> = {
+  model: 'Model',
+  optimization: 'Optimization',
+  augmentation: 'Augmentation',
+  evaluation: 'Evaluation',
+  run: 'Run',
+};
+
+/** A value as it is written in a recipe file or flag: `auto` for null, commas between four numbers. */
+export function valueText(value: unknown): string {
+  if (value === null) return 'auto';
+  if (Array.isArray(value)) return value.join(',');
+  if (typeof value === 'number' && !Number.isInteger(value)) return String(Number(value.toPrecision(6)));
+  return String(value);
+}
+
+/** What a field accepts, in words. */
+export function acceptsText(field: Field): string {
+  switch (field.type) {
+    case 'boolean':
+      return 'true or false';
+    case 'text':
+      return field.choices ? field.choices.join(' or ') : 'a name';
+    case 'four-integers':
+      return `four whole numbers ${rangeText(field)}`;
+    case 'four-numbers':
+      return `four numbers ${rangeText(field)}`;
+    default:
+      return `a ${field.type === 'integer' ? 'whole ' : ''}number ${rangeText(field)}`;
+  }
+}
+
+/** The text of docs/recipe.md. */
+export function recipeMarkdown(): string {
+  const lines = [
+    '# The recipe',
+    '',
+    '<!-- Made from src/recipe/fields.ts by recipeMarkdown(); refresh with `npx vitest run test/pure/recipe -u`. -->',
+    '',
+    'Everything that decides a training run. Each value comes from the defaults, then a preset (`--preset`), then a',
+    'recipe file (`--recipe FILE`, YAML or JSON, the names below; it may name its `preset`), then flags; the last one',
+    'wins. The run folder keeps the result in `recipe.yaml`, with the origin of each value, and that file is itself a',
+    'recipe file. `recipe.schema.json` completes and checks recipe files in editors.',
+    '',
+    '## Presets',
+    '',
+  ];
+  for (const [name, { text, values }] of Object.entries(PRESETS)) {
+    lines.push(`- **${name}**: ${text}`);
+    const changes = Object.entries(values).map(([field, value]) => `${field} ${valueText(value)}`);
+    if (changes.length > 0) lines.push(`  (${changes.join(', ')})`);
+  }
+  for (const [group, title] of Object.entries(GROUPS)) {
+    lines.push(
+      '',
+      `## ${title}`,
+      '',
+      '| field | flag | default | accepts | meaning |',
+      '| --- | --- | --- | --- | --- |',
+    );
+    for (const name of FIELD_NAMES) {
+      const field: Field = FIELDS[name];
+      if (field.group === group) lines.push(fieldRow(name, field));
+    }
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function fieldRow(name: FieldName, field: Field): string {
+  const flag = field.type === 'boolean' ? `${flagOf(name)} / --no-${flagOf(name).slice(2)}` : flagOf(name);
+  const flags = field.alias ? `${flag}, -${field.alias}` : flag;
+  const auto = field.auto ? ` auto: ${field.auto}.` : '';
+  const accepts = acceptsText(field) + (field.auto ? ', or auto' : '');
+  return `| ${name} | \`${flags}\` | ${valueText(field.default)} | ${accepts} | ${field.text}${auto} |`;
+}
+
+/** The JSON schema of a recipe file (draft 2020-12). */
+export function recipeSchema(): Record<string, unknown> {
+  const properties: Record<string, unknown> = {
+    preset: { type: 'string', enum: Object.keys(PRESETS), description: 'The preset that the fields below change.' },
+  };
+  for (const name of FIELD_NAMES) properties[name] = fieldSchema(FIELDS[name]);
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'mobileone recipe',
+    type: 'object',
+    additionalProperties: false,
+    properties,
+  };
+}
+
+function fieldSchema(field: Field): Record<string, unknown> {
+  const described = { description: field.text, default: field.default ?? 'auto' };
+  const value = valueSchema(field);
+  return field.auto === undefined ? { ...value, ...described } : { anyOf: [value, { const: 'auto' }], ...described };
+}
+
+function valueSchema(field: Field): Record<string, unknown> {
+  if (field.type === 'boolean') return { type: 'boolean' };
+  if (field.type === 'text') return { type: 'string', ...(field.choices ? { enum: field.choices } : {}) };
+  const integer = field.type === 'integer' || field.type === 'four-integers';
+  const number: Record<string, unknown> = { type: integer ? 'integer' : 'number' };
+  number[field.above ? 'exclusiveMinimum' : 'minimum'] = field.min;
+  if (field.type === 'integer' || field.type === 'number') {
+    if (field.max !== undefined) number[field.below ? 'exclusiveMaximum' : 'maximum'] = field.max;
+    return number;
+  }
+  return { type: 'array', items: number, minItems: 4, maxItems: 4 };
+}

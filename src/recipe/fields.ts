@@ -1,0 +1,340 @@
+/**
+ * The one table of recipe fields: defaults, ranges, flags, documentation and JSON schema are all made from it.
+ * Defaults are the paper's recipe (§4.1), but for the batch: 256 images at 224 px do not fit a WebAssembly memory.
+ */
+import type { FieldName, FourNumbers, Recipe } from './recipe.ts';
+
+export type FieldGroup = 'model' | 'optimization' | 'augmentation' | 'evaluation' | 'run';
+
+interface FieldBase<T> {
+  readonly group: FieldGroup;
+  readonly default: T;
+  /** One sentence: meaning, unit, what switches it off. */
+  readonly text: string;
+  /** What `auto` means; only for fields that may be null. */
+  readonly auto?: string;
+  /** Another flag for the field. */
+  readonly alias?: string;
+}
+
+export interface NumberField<T> extends FieldBase<T> {
+  readonly type: 'integer' | 'number';
+  readonly min: number;
+  readonly max?: number;
+  /** `min` itself is not allowed. */
+  readonly above?: boolean;
+  /** `max` itself is not allowed. */
+  readonly below?: boolean;
+}
+
+export interface FourField<T> extends FieldBase<T> {
+  readonly type: 'four-integers' | 'four-numbers';
+  readonly min: number;
+  readonly above?: boolean;
+}
+
+export interface BooleanField<T> extends FieldBase<T> {
+  readonly type: 'boolean';
+}
+
+export interface TextField<T> extends FieldBase<T> {
+  readonly type: 'text';
+  readonly choices?: readonly string[];
+}
+
+/** The kinds of field that may hold a `T`. */
+export type FieldOf<T> = [NonNullable<T>] extends [number]
+  ? NumberField<T>
+  : [NonNullable<T>] extends [boolean]
+    ? BooleanField<T>
+    : [NonNullable<T>] extends [FourNumbers]
+      ? FourField<T>
+      : TextField<T>;
+
+export type Field = { [K in FieldName]: FieldOf<Recipe[K]> }[FieldName];
+
+export const FIELDS: { readonly [K in FieldName]: FieldOf<Recipe[K]> } = {
+  variant: { group: 'model', type: 'text', default: 's0', text: 'The MobileOne variant: s0, s1, s2, s3 or s4.' },
+  size: {
+    group: 'model',
+    type: 'integer',
+    default: 224,
+    min: 32,
+    max: 1024,
+    text: 'Side of the square image the network sees, in pixels.',
+  },
+  num_conv_branches: {
+    group: 'model',
+    type: 'integer',
+    default: null,
+    min: 1,
+    max: 16,
+    alias: 'k',
+    auto: "the variant's (s0: 4, others: 1)",
+    text: 'k, the conv branches of every block during training (paper §3.2, Table 6); fusing removes them.',
+  },
+  depths: {
+    group: 'model',
+    type: 'four-integers',
+    default: null,
+    min: 1,
+    auto: "the variant's (2, 8, 10, 1)",
+    text: 'Blocks in each of the four stages.',
+  },
+  widths: {
+    group: 'model',
+    type: 'four-numbers',
+    default: null,
+    min: 0,
+    above: true,
+    auto: "the variant's",
+    text: 'Width multipliers of the 64, 128, 256 and 512 channels of the stages.',
+  },
+  se_blocks: {
+    group: 'model',
+    type: 'four-integers',
+    default: null,
+    min: 0,
+    auto: "the variant's (only s4 has any)",
+    text: "How many of each stage's last blocks carry squeeze-and-excite.",
+  },
+
+  epochs: {
+    group: 'optimization',
+    type: 'integer',
+    default: 300,
+    min: 1,
+    text: 'Passes over the training images.',
+  },
+  batch_size: {
+    group: 'optimization',
+    type: 'integer',
+    default: 32,
+    min: 2,
+    text: 'Images a step. The paper uses 256; lr scales with it, so a smaller batch follows the same recipe.',
+  },
+  lr: {
+    group: 'optimization',
+    type: 'number',
+    default: null,
+    min: 0,
+    above: true,
+    auto: '0.1 · batch_size / 256',
+    text: 'Learning rate after warm-up (absolute, for the batch as it is); follows a cosine down to min_lr.',
+  },
+  min_lr: {
+    group: 'optimization',
+    type: 'number',
+    default: 0,
+    min: 0,
+    text: 'Learning rate at the end of the cosine.',
+  },
+  warmup_epochs: {
+    group: 'optimization',
+    type: 'number',
+    default: 0,
+    min: 0,
+    text: 'Epochs over which lr rises linearly from zero; may be a fraction. 0 switches it off.',
+  },
+  momentum: {
+    group: 'optimization',
+    type: 'number',
+    default: 0.9,
+    min: 0,
+    max: 1,
+    below: true,
+    text: "SGD's momentum.",
+  },
+  nesterov: { group: 'optimization', type: 'boolean', default: false, text: "Use Nesterov's form of momentum." },
+  weight_decay: {
+    group: 'optimization',
+    type: 'number',
+    default: 1e-4,
+    min: 0,
+    text: 'Weight decay at the start; norm parameters and biases get none.',
+  },
+  weight_decay_end: {
+    group: 'optimization',
+    type: 'number',
+    default: 1e-5,
+    min: 0,
+    text: 'Weight decay at the end, reached by a cosine. Equal to weight_decay: constant.',
+  },
+  label_smoothing: {
+    group: 'optimization',
+    type: 'number',
+    default: 0.1,
+    min: 0,
+    max: 1,
+    below: true,
+    text: 'Share of the target spread evenly over all classes. 0 switches it off.',
+  },
+  ema_decay: {
+    group: 'optimization',
+    type: 'number',
+    default: 0.9995,
+    min: 0,
+    max: 1,
+    below: true,
+    text: 'Decay of the moving average of the weights, which is what is evaluated and kept; min(decay, (1 + t) / (10 + t)) at step t. 0 switches it off.',
+  },
+
+  crop_scale_min: {
+    group: 'augmentation',
+    type: 'number',
+    default: 0.08,
+    min: 0,
+    above: true,
+    max: 1,
+    text: 'Smallest share of the image area that a random crop keeps. 1 crops nothing but the aspect ratio.',
+  },
+  crop_ratio: {
+    group: 'augmentation',
+    type: 'number',
+    default: 4 / 3,
+    min: 1,
+    max: 10,
+    text: 'Largest aspect ratio of a random crop; the smallest is its inverse. 1 keeps crops square.',
+  },
+  hflip: {
+    group: 'augmentation',
+    type: 'number',
+    default: 0.5,
+    min: 0,
+    max: 1,
+    text: 'Probability of a left-right flip. 0 where left and right mean something (digits, text, arrows).',
+  },
+  rotate: {
+    group: 'augmentation',
+    type: 'number',
+    default: 0,
+    min: 0,
+    max: 180,
+    text: 'Random rotation, up to so many degrees either way. 0 switches it off.',
+  },
+  translate: {
+    group: 'augmentation',
+    type: 'number',
+    default: 0,
+    min: 0,
+    max: 1,
+    text: 'Random shift, up to this share of the side either way. 0 switches it off.',
+  },
+  scale: {
+    group: 'augmentation',
+    type: 'number',
+    default: 0,
+    min: 0,
+    max: 1,
+    below: true,
+    text: 'Random zoom by a factor between 1 − scale and 1 + scale. 0 switches it off.',
+  },
+  brightness: {
+    group: 'augmentation',
+    type: 'number',
+    default: 0,
+    min: 0,
+    max: 1,
+    text: 'Color jitter: brightness times a factor in 1 ± this. 0 switches it off.',
+  },
+  contrast: {
+    group: 'augmentation',
+    type: 'number',
+    default: 0,
+    min: 0,
+    max: 1,
+    text: 'Color jitter: contrast times a factor in 1 ± this. 0 switches it off.',
+  },
+  saturation: {
+    group: 'augmentation',
+    type: 'number',
+    default: 0,
+    min: 0,
+    max: 1,
+    text: 'Color jitter: saturation times a factor in 1 ± this. 0 switches it off.',
+  },
+  hue: {
+    group: 'augmentation',
+    type: 'number',
+    default: 0,
+    min: 0,
+    max: 0.5,
+    text: 'Color jitter: hue shifted by up to this share of the color circle. 0 switches it off.',
+  },
+
+  val_fraction: {
+    group: 'evaluation',
+    type: 'number',
+    default: 0.1,
+    min: 0,
+    above: true,
+    max: 1,
+    below: true,
+    text: 'Share of each class held out for validation when the folder has no val/ of its own.',
+  },
+  crop_pct: {
+    group: 'evaluation',
+    type: 'number',
+    default: 0.875,
+    min: 0,
+    above: true,
+    max: 1,
+    text: 'Evaluation resizes the short side to size / crop_pct and takes the center.',
+  },
+  recalibrate_images: {
+    group: 'evaluation',
+    type: 'integer',
+    default: 1024,
+    min: 0,
+    text: 'Training images from which BN statistics are measured anew, for the averaged weights, before each evaluation. 0 keeps the running ones.',
+  },
+
+  seed: {
+    group: 'run',
+    type: 'integer',
+    default: 0,
+    min: 0,
+    max: 2 ** 31 - 1,
+    text: 'Names every random stream: initial weights, split, order, augmentation.',
+  },
+  engine: {
+    group: 'run',
+    type: 'text',
+    default: 'wasm',
+    choices: ['wasm', 'reference'],
+    text: 'What computes: wasm (fast), or reference (float64, slow, for checking).',
+  },
+  threads: {
+    group: 'run',
+    type: 'integer',
+    default: null,
+    min: 1,
+    max: 256,
+    auto: 'as many as the machine has cores',
+    text: 'Threads of the engine. The same number gives bit-identical results.',
+  },
+  workers: {
+    group: 'run',
+    type: 'integer',
+    default: null,
+    min: 0,
+    max: 256,
+    auto: 'by the number of cores',
+    text: 'Threads that decode and augment images. Any number gives the same batches.',
+  },
+  checkpoint_every: {
+    group: 'run',
+    type: 'number',
+    default: 5,
+    min: 0,
+    text: 'Minutes between checkpoints inside an epoch; every epoch ends with one anyway. 0: only those.',
+  },
+};
+
+/** Every field name, in the order of the table. */
+export const FIELD_NAMES: readonly FieldName[] = Object.keys(FIELDS) as FieldName[];
+
+/** The recipe with every field at its default. */
+export const DEFAULT_RECIPE: Recipe = Object.freeze(
+  Object.fromEntries(FIELD_NAMES.map((name) => [name, FIELDS[name].default])),
+) as unknown as Recipe;

@@ -1,0 +1,54 @@
+/** Everything that decides a training run, as one frozen object. Names are the papers' and timm's; see `fields.ts`. */
+
+/** Per-stage numbers, stages 1 to 4. */
+export type FourNumbers = readonly [number, number, number, number];
+
+/** `null` means "auto": taken from the variant, the batch size or the machine, as the field's text says. */
+export interface Recipe {
+  readonly variant: string;
+  readonly size: number;
+  readonly num_conv_branches: number | null;
+  readonly depths: FourNumbers | null;
+  readonly widths: FourNumbers | null;
+  readonly se_blocks: FourNumbers | null;
+
+  readonly epochs: number;
+  readonly batch_size: number;
+  readonly lr: number | null;
+  readonly min_lr: number;
+  readonly warmup_epochs: number;
+  readonly momentum: number;
+  readonly nesterov: boolean;
+  readonly weight_decay: number;
+  readonly weight_decay_end: number;
+  readonly label_smoothing: number;
+  readonly ema_decay: number;
+
+  readonly crop_scale_min: number;
+  readonly crop_ratio: number;
+  readonly hflip: number;
+  readonly rotate: number;
+  readonly translate: number;
+  readonly scale: number;
+  readonly brightness: number;
+  readonly contrast: number;
+  readonly saturation: number;
+  readonly hue: number;
+
+  readonly val_fraction: number;
+  readonly crop_pct: number;
+  readonly recalibrate_images: number;
+
+  readonly seed: number;
+  readonly engine: string;
+  readonly threads: number | null;
+  readonly workers: number | null;
+  readonly checkpoint_every: number;
+}
+
+export type FieldName = keyof Recipe;
+
+/** The learning rate a run starts from: the recipe's, or 0.1 per 256 images of batch (paper §4.1). */
+export function baseLearningRate(recipe: Recipe): number {
+  return recipe.lr ?? (0.1 * recipe.batch_size) / 256;
+}

@@ -1,0 +1,67 @@
+/** Makes one recipe from defaults ← preset ← file ← flags, remembering where each value came from. */
+import { UserError } from '../core/errors.ts';
+import { DEFAULT_RECIPE } from './fields.ts';
+import { checkFieldName, flagOf, parseField } from './parse.ts';
+import { findPreset } from './presets.ts';
+import { baseLearningRate, type FieldName, type Recipe } from './recipe.ts';
+
+export interface RecipeSources {
+  readonly preset?: string | undefined;
+  /** A parsed recipe file; it may name its `preset`. */
+  readonly file?: { readonly name: string; readonly values: unknown } | undefined;
+  /** Values from flags, by field name. */
+  readonly flags?: Readonly<Record<string, unknown>> | undefined;
+}
+
+export interface ResolvedRecipe {
+  readonly recipe: Recipe;
+  /** Where each value came from: `default`, `preset quick`, `recipe.yaml`, `--lr`. */
+  readonly origins: Readonly<Record<FieldName, string>>;
+  readonly preset: string | undefined;
+}
+
+/** Resolves a recipe. Throws a UserError on unknown names, values out of range and values that exclude each other. */
+export function resolveRecipe(sources: RecipeSources): ResolvedRecipe {
+  const recipe: Record<string, unknown> = { ...DEFAULT_RECIPE };
+  const origins = Object.fromEntries(Object.keys(recipe).map((name) => [name, 'default']));
+  const apply = (values: Readonly<Record<string, unknown>>, originOf: (name: FieldName) => string): void => {
+    for (const [key, raw] of Object.entries(values)) {
+      if (raw === undefined) continue;
+      const name = checkFieldName(key, originOf(key as FieldName));
+      recipe[name] = parseField(name, raw, originOf(name));
+      origins[name] = originOf(name);
+    }
+  };
+
+  const { preset: filePreset, ...fileValues } = fileContents(sources.file);
+  const preset = sources.preset ?? (filePreset === undefined ? undefined : String(filePreset));
+  if (preset !== undefined) apply(findPreset(preset).values as Record<string, unknown>, () => `preset ${preset}`);
+  apply(fileValues, () => sources.file!.name);
+  apply(sources.flags ?? {}, flagOf);
+
+  const resolved = Object.freeze(recipe) as unknown as Recipe;
+  checkTogether(resolved);
+  return { recipe: resolved, origins: Object.freeze(origins) as Record<FieldName, string>, preset };
+}
+
+function fileContents(file: RecipeSources['file']): Record<string, unknown> {
+  if (!file || file.values === null || file.values === undefined) return {};
+  if (typeof file.values !== 'object' || Array.isArray(file.values))
+    throw new UserError(
+      `${file.name} is not a recipe: it must hold lines like "epochs: 60".`,
+      'docs/recipe.md lists every field.',
+    );
+  return file.values as Record<string, unknown>;
+}
+
+/** Checks values against each other. */
+function checkTogether(recipe: Recipe): void {
+  const lr = baseLearningRate(recipe);
+  if (recipe.min_lr > lr)
+    throw new UserError(`min_lr (${recipe.min_lr}) is above lr (${lr}).`, 'The cosine goes down from lr to min_lr.');
+  if (recipe.warmup_epochs > 0 && recipe.warmup_epochs >= recipe.epochs)
+    throw new UserError(
+      `warmup_epochs (${recipe.warmup_epochs}) leaves nothing of ${recipe.epochs} epochs.`,
+      'Make warm-up shorter than the run.',
+    );
+}
