@@ -102,9 +102,10 @@ export function checkConfig(config: MobileOneConfig): void {
 
 /**
  * The training-form graph: image `[N, in_chans, H, W]` → logits `[N, num_classes]`.
- * Outputs: `logits`, and `features.<stride>` for strides 2, 4, 8, 16, 32.
+ * Outputs: `logits`; with `features` also `features.<stride>` for strides 2, 4, 8, 16, 32.
  */
-export function mobileOne(config: MobileOneConfig, name = 'mobileone'): Graph {
+export function mobileOne(config: MobileOneConfig, options: { name?: string; features?: boolean } = {}): Graph {
+  const { name = 'mobileone', features = false } = options;
   checkConfig(config);
   const { stem, stages } = stageChannels(config);
   const k = config.num_conv_branches;
@@ -119,7 +120,7 @@ export function mobileOne(config: MobileOneConfig, name = 'mobileone'): Graph {
 
   let x = g.input('input', ['N', config.in_chans, 'H', 'W']);
   x = block('stem', x, blockAttrs(config.in_chans, stem, 3, { stride: 2 }), false);
-  outputs['features.2'] = x;
+  if (features) outputs['features.2'] = x;
   let channels = stem;
   config.depths.forEach((depth, s) => {
     for (let b = 0; b < depth; b++) {
@@ -131,7 +132,7 @@ export function mobileOne(config: MobileOneConfig, name = 'mobileone'): Graph {
       x = block(`${path}.${2 * b + 1}`, x, blockAttrs(channels, stages[s]!, 1, { num_conv_branches: k }), se);
       channels = stages[s]!;
     }
-    outputs[`features.${4 << s}`] = x;
+    if (features) outputs[`features.${4 << s}`] = x;
   });
   outputs.logits = classifierHead(g, 'head', x, channels, config.num_classes);
   return g.build(outputs);

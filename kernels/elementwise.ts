@@ -1,0 +1,160 @@
+/** Layout conversion, elementwise ops, pooling and their gradients. Activations are [N, H·W, C], C a multiple of 8. */
+import { exp } from './math';
+import { float, fma, int, ptr, share } from './vector';
+
+/** 1 image float [N, C, H, W], 2 out [N, H, W, cs], 3 N, 4 C, 5 H·W, 6 cs. */
+export function nchwToNhwc(p: usize, tid: i32, nt: i32): void {
+  const C = int(p, 4), HW = int(p, 5), cs = int(p, 6), r1 = share(int(p, 3) * HW, 1, tid + 1, nt);
+  for (let r = share(int(p, 3) * HW, 1, tid, nt); r < r1; r++) {
+    let from = ptr(p, 1) + (<usize>((r / HW) * C * HW + (r % HW)) << 2), out = ptr(p, 2) + (<usize>(r * cs) << 2);
+    for (let c = 0; c < cs; c++) {
+      store<f32>(out, c < C ? load<f32>(from) : 0);
+      from += <usize>HW << 2;
+      out += 4;
+    }
+  }
+}
+
+/** (byte · scale + shift): 1 image uint8 [N·H·W, C], 2 out [N·H·W, cs], 3 pixels, 4 C, 5 cs, 6 scale[C], 7 shift[C]. */
+export function preprocess(p: usize, tid: i32, nt: i32): void {
+  const C = int(p, 4), cs = int(p, 5), scale = ptr(p, 6), shift = ptr(p, 7), r1 = share(int(p, 3), 1, tid + 1, nt);
+  for (let r = share(int(p, 3), 1, tid, nt); r < r1; r++) {
+    const from = ptr(p, 1) + <usize>(r * C);
+    let out = ptr(p, 2) + (<usize>(r * cs) << 2);
+    for (let c: usize = 0; c < <usize>cs; c++) {
+      const value: f32 = c < <usize>C ? <f32>load<u8>(from + c) * load<f32>(scale + (c << 2)) + load<f32>(shift + (c << 2)) : 0;
+      store<f32>(out, value);
+      out += 4;
+    }
+  }
+}
+
+@inline
+function sigmoid(x: f32): f32 {
+  return 1 / (1 + exp(-x));
+}
+
+/** 1 x, 2 y, 3 n floats (multiple of 4). */
+export function relu(p: usize, tid: i32, nt: i32): void {
+  const i1 = <usize>share(int(p, 3), 4, tid + 1, nt) << 2, zero = f32x4.splat(0);
+  for (let i = <usize>share(int(p, 3), 4, tid, nt) << 2; i < i1; i += 16) v128.store(ptr(p, 2) + i, f32x4.max(v128.load(ptr(p, 1) + i), zero));
+}
+
+/** 1 x, 2 y, 3 rows, 4 cs, 5 C: channels beyond C stay zero. */
+export function runSigmoid(p: usize, tid: i32, nt: i32): void {
+  const cs = int(p, 4), C = int(p, 5), r1 = share(int(p, 3), 1, tid + 1, nt);
+  for (let r = share(int(p, 3), 1, tid, nt); r < r1; r++) for (let c = 0; c < cs; c++) {
+    const at = <usize>(r * cs + c) << 2;
+    store<f32>(ptr(p, 2) + at, c < C ? sigmoid(load<f32>(ptr(p, 1) + at)) : 0);
+  }
+}
+
+/** 1 a, 2 b, 3 out, 4 n. */
+export function add(p: usize, tid: i32, nt: i32): void {
+  const i1 = <usize>share(int(p, 4), 4, tid + 1, nt) << 2;
+  for (let i = <usize>share(int(p, 4), 4, tid, nt) << 2; i < i1; i += 16) v128.store(ptr(p, 3) + i, f32x4.add(v128.load(ptr(p, 1) + i), v128.load(ptr(p, 2) + i)));
+}
+
+/** 1 a, 2 b, 3 out, 4 n. */
+export function mul(p: usize, tid: i32, nt: i32): void {
+  const i1 = <usize>share(int(p, 4), 4, tid + 1, nt) << 2;
+  for (let i = <usize>share(int(p, 4), 4, tid, nt) << 2; i < i1; i += 16) v128.store(ptr(p, 3) + i, f32x4.mul(v128.load(ptr(p, 1) + i), v128.load(ptr(p, 2) + i)));
+}
+
+/** out = a · b broadcast over positions: 1 a [N, HW, C], 2 b [N, C], 3 out, 4 N, 5 HW, 6 C. */
+export function mulChannels(p: usize, tid: i32, nt: i32): void {
+  const HW = int(p, 5), C4 = <usize>int(p, 6) << 2, r1 = share(int(p, 4) * HW, 1, tid + 1, nt);
+  for (let r = share(int(p, 4) * HW, 1, tid, nt); r < r1; r++) {
+    const at = <usize>r * C4, b = ptr(p, 2) + <usize>(r / HW) * C4;
+    for (let c: usize = 0; c < C4; c += 16) v128.store(ptr(p, 3) + at + c, f32x4.mul(v128.load(ptr(p, 1) + at + c), v128.load(b + c)));
+  }
+}
+
+/** da = dy · b, db = Σ dy · a: 1 a, 2 b, 3 dy, 4 da, 5 db, 6 N, 7 HW, 8 C. */
+export function mulChannelsGrad(p: usize, tid: i32, nt: i32): void {
+  const HW = int(p, 7), C4 = <usize>int(p, 8) << 2, n1 = share(int(p, 6), 1, tid + 1, nt);
+  for (let n = share(int(p, 6), 1, tid, nt); n < n1; n++) for (let c: usize = 0; c < C4; c += 16) {
+    const b = v128.load(ptr(p, 2) + <usize>n * C4 + c);
+    let s = f32x4.splat(0), at = <usize>(n * HW) * C4 + c;
+    for (let i = 0; i < HW; i++) {
+      const dy = v128.load(ptr(p, 3) + at);
+      s = fma(dy, v128.load(ptr(p, 1) + at), s);
+      v128.store(ptr(p, 4) + at, f32x4.mul(dy, b));
+      at += C4;
+    }
+    v128.store(ptr(p, 5) + <usize>n * C4 + c, s);
+  }
+}
+
+/** y = max(x · scale + shift, lo): 1 x, 2 scale, 3 shift, 4 y, 5 rows, 6 C, 7 relu. */
+export function affine(p: usize, tid: i32, nt: i32): void {
+  const C4 = <usize>int(p, 6) << 2, lo = int(p, 7) ? f32x4.splat(0) : f32x4.splat(-Infinity), r1 = share(int(p, 5), 1, tid + 1, nt);
+  for (let r = share(int(p, 5), 1, tid, nt); r < r1; r++) {
+    const at = <usize>r * C4;
+    for (let c: usize = 0; c < C4; c += 16) {
+      const y = fma(v128.load(ptr(p, 1) + at + c), v128.load(ptr(p, 2) + c), v128.load(ptr(p, 3) + c));
+      v128.store(ptr(p, 4) + at + c, f32x4.max(y, lo));
+    }
+  }
+}
+
+/** Eval-mode BatchNormalization as scale and shift: 1 gamma, 2 beta, 3 mean, 4 var, 5 scale, 6 shift, 7 C, 8 eps. */
+export function foldNorm(p: usize, tid: i32, nt: i32): void {
+  if (tid) return;
+  for (let i: usize = 0; i < <usize>int(p, 7) << 2; i += 4) {
+    const s = load<f32>(ptr(p, 1) + i) / sqrt<f32>(load<f32>(ptr(p, 4) + i) + float(p, 8));
+    store<f32>(ptr(p, 5) + i, s);
+    store<f32>(ptr(p, 6) + i, load<f32>(ptr(p, 2) + i) - load<f32>(ptr(p, 3) + i) * s);
+  }
+}
+
+/** y[n] = mean over positions: 1 x, 2 y, 3 N, 4 HW, 5 C. */
+export function averagePool(p: usize, tid: i32, nt: i32): void {
+  const HW = int(p, 4), C4 = <usize>int(p, 5) << 2, n1 = share(int(p, 3), 1, tid + 1, nt), inv = f32x4.splat(<f32>1 / <f32>HW);
+  for (let n = share(int(p, 3), 1, tid, nt); n < n1; n++) for (let c: usize = 0; c < C4; c += 16) {
+    let s = f32x4.splat(0), q = ptr(p, 1) + <usize>(n * HW) * C4 + c;
+    for (let i = 0; i < HW; i++) { s = f32x4.add(s, v128.load(q)); q += C4; }
+    v128.store(ptr(p, 2) + <usize>n * C4 + c, f32x4.mul(s, inv));
+  }
+}
+
+/** dx = dy / HW at every position: 1 dy, 2 dx, 3 N, 4 HW, 5 C. */
+export function averagePoolGrad(p: usize, tid: i32, nt: i32): void {
+  const HW = int(p, 4), C4 = <usize>int(p, 5) << 2, r1 = share(int(p, 3) * HW, 1, tid + 1, nt), inv = f32x4.splat(<f32>1 / <f32>HW);
+  for (let r = share(int(p, 3) * HW, 1, tid, nt); r < r1; r++) for (let c: usize = 0; c < C4; c += 16)
+    v128.store(ptr(p, 2) + <usize>r * C4 + c, f32x4.mul(v128.load(ptr(p, 1) + <usize>(r / HW) * C4 + c), inv));
+}
+
+/** dx = dy where y > 0: 1 y, 2 dy, 3 dx, 4 n. */
+export function reluGrad(p: usize, tid: i32, nt: i32): void {
+  const i1 = <usize>share(int(p, 4), 4, tid + 1, nt) << 2, zero = f32x4.splat(0);
+  for (let i = <usize>share(int(p, 4), 4, tid, nt) << 2; i < i1; i += 16)
+    v128.store(ptr(p, 3) + i, v128.and(v128.load(ptr(p, 2) + i), f32x4.gt(v128.load(ptr(p, 1) + i), zero)));
+}
+
+/** dx = dy · y · (1 − y): 1 y, 2 dy, 3 dx, 4 n. */
+export function sigmoidGrad(p: usize, tid: i32, nt: i32): void {
+  const i1 = <usize>share(int(p, 4), 4, tid + 1, nt) << 2, one = f32x4.splat(1);
+  for (let i = <usize>share(int(p, 4), 4, tid, nt) << 2; i < i1; i += 16) {
+    const y = v128.load(ptr(p, 1) + i);
+    v128.store(ptr(p, 3) + i, f32x4.mul(v128.load(ptr(p, 2) + i), f32x4.mul(y, f32x4.sub(one, y))));
+  }
+}
+
+/** Depthwise convolution of any kernel: 1 x, 2 w [kh·kw][C], 3 bias, 4 y, 5 N, 6 H, 7 W, 8 C, 9 OH, 10 OW, 11 kh, 12 kw, 13 stride, 14 top, 15 left, 16 dilation, 17 relu. */
+export function depthwiseAny(p: usize, tid: i32, nt: i32): void {
+  const H = int(p, 6), W = int(p, 7), C4 = <usize>int(p, 8) << 2, OH = int(p, 9), OW = int(p, 10), kh = int(p, 11), kw = int(p, 12);
+  const stride = int(p, 13), dilation = int(p, 16), lo = int(p, 17) ? f32x4.splat(0) : f32x4.splat(-Infinity);
+  const r1 = share(int(p, 5) * OH, 1, tid + 1, nt);
+  for (let r = share(int(p, 5) * OH, 1, tid, nt); r < r1; r++) for (let ox = 0; ox < OW; ox++) {
+    const image = ptr(p, 1) + <usize>((r / OH) * H * W) * C4, iy = (r % OH) * stride - int(p, 14), ix = ox * stride - int(p, 15);
+    for (let c: usize = 0; c < C4; c += 16) {
+      let a = v128.load(ptr(p, 3) + c);
+      for (let ky = 0; ky < kh; ky++) for (let kx = 0; kx < kw; kx++) {
+        const y = iy + ky * dilation, x = ix + kx * dilation;
+        if (y >= 0 && y < H && x >= 0 && x < W) a = fma(v128.load(image + <usize>(y * W + x) * C4 + c), v128.load(ptr(p, 2) + <usize>(ky * kw + kx) * C4 + c), a);
+      }
+      v128.store(ptr(p, 4) + <usize>(r * OW + ox) * C4 + c, f32x4.max(a, lo));
+    }
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * Executes an instruction list. All threads run the same list; each does its fixed share of an instruction, then waits
+ * for the others, so results are bit-identical for the same number of threads.
+ */
+import * as op from './opcodes';
+import * as dense from './dense';
+import * as dw from './depthwise';
+import * as ew from './elementwise';
+import * as losses from './loss';
+import * as update from './update';
+export { setTile } from './tile';
+
+/** Control block at address 0: arrivals, generation, aborted. */
+const ARRIVED: usize = 64, GENERATION: usize = 128, ABORTED: usize = 192;
+const SPINS: i32 = 20000;
+
+function barrier(nt: i32): void {
+  const generation = atomic.load<i32>(GENERATION);
+  if (atomic.add<i32>(ARRIVED, 1) + 1 == nt) {
+    atomic.store<i32>(ARRIVED, 0);
+    atomic.store<i32>(GENERATION, generation + 1);
+    atomic.notify(GENERATION);
+    return;
+  }
+  for (let i = 0; i < SPINS; i++) if (atomic.load<i32>(GENERATION) != generation) return;
+  while (atomic.load<i32>(GENERATION) == generation) {
+    if (atomic.load<i32>(ABORTED)) unreachable();
+    atomic.wait<i32>(GENERATION, generation, 100_000_000);
+  }
+}
+
+/** Runs `count` instructions at `list` as thread `tid` of `nt`. */
+export function run(list: usize, count: i32, tid: i32, nt: i32): void {
+  for (let i = 0; i < count; i++) {
+    execute(list, tid, nt);
+    if (nt > 1) barrier(nt);
+    list += op.INSTRUCTION_WORDS << 2;
+  }
+}
+
+function execute(p: usize, tid: i32, nt: i32): void {
+  switch (load<i32>(p)) {
+    case op.NCHW_TO_NHWC: ew.nchwToNhwc(p, tid, nt); break;
+    case op.PREPROCESS: ew.preprocess(p, tid, nt); break;
+    case op.IM2COL: dense.im2col(p, tid, nt); break;
+    case op.GEMM: dense.runGemm(p, tid, nt); break;
+    case op.GEMM_INPUT_GRAD: dense.runGemmInputGrad(p, tid, nt); break;
+    case op.CORRELATE: dense.runCorrelate(p, tid, nt); break;
+    case op.REDUCE_MOMENTS: dense.reduceMoments(p, tid, nt); break;
+    case op.FOLD_DENSE: dense.foldDense(p, tid, nt); break;
+    case op.FOLD_DENSE_GRAD: dense.foldDenseGrad(p, tid, nt); break;
+    case op.REDUCE_CURVATURE: dense.reduceCurvature(p, tid, nt); break;
+    case op.INPUT_GRAD_CONSTANT: dense.inputGradConstant(p, tid, nt); break;
+    case op.PACK_ROWS: dense.packRows(p, tid, nt); break;
+    case op.PACK_COLUMNS: dense.packAllColumns(p, tid, nt); break;
+    case op.REDUCE_SUM: dense.reduceSum(p, tid, nt); break;
+    case op.CENTER: dense.center(p, tid, nt); break;
+    case op.DW_MOMENTS_DIRECT: dw.dwMomentsDirect(p, tid, nt); break;
+    case op.DW_CORRELATE_DIRECT: dw.dwCorrelateDirect(p, tid, nt); break;
+    case op.DW_FORWARD: dw.dwForward(p, tid, nt); break;
+    case op.DW_MOMENTS: dw.dwMoments(p, tid, nt); break;
+    case op.DW_FOLD: dw.dwFold(p, tid, nt); break;
+    case op.DW_CORRELATE: dw.dwCorrelate(p, tid, nt); break;
+    case op.DW_FOLD_GRAD: dw.dwFoldGrad(p, tid, nt); break;
+    case op.DW_INPUT_GRAD: dw.dwInputGrad(p, tid, nt); break;
+    case op.DW_ANY: ew.depthwiseAny(p, tid, nt); break;
+    case op.RELU: ew.relu(p, tid, nt); break;
+    case op.SIGMOID: ew.runSigmoid(p, tid, nt); break;
+    case op.ADD: ew.add(p, tid, nt); break;
+    case op.MUL: ew.mul(p, tid, nt); break;
+    case op.MUL_CHANNELS: ew.mulChannels(p, tid, nt); break;
+    case op.MUL_CHANNELS_GRAD: ew.mulChannelsGrad(p, tid, nt); break;
+    case op.AFFINE: ew.affine(p, tid, nt); break;
+    case op.FOLD_NORM: ew.foldNorm(p, tid, nt); break;
+    case op.AVERAGE_POOL: ew.averagePool(p, tid, nt); break;
+    case op.AVERAGE_POOL_GRAD: ew.averagePoolGrad(p, tid, nt); break;
+    case op.RELU_GRAD: ew.reluGrad(p, tid, nt); break;
+    case op.SIGMOID_GRAD: ew.sigmoidGrad(p, tid, nt); break;
+    case op.SOFTMAX: losses.softmax(p, tid, nt); break;
+    case op.LOSS: losses.loss(p, tid, nt); break;
+    case op.MEAN: losses.mean(p, tid, nt); break;
+    case op.LOSS_GRAD: losses.lossGrad(p, tid, nt); break;
+    case op.SGD: update.sgd(p, tid, nt); break;
+    case op.EMA: update.ema(p, tid, nt); break;
+    default: unreachable();
+  }
+}

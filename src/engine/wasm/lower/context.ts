@@ -1,0 +1,77 @@
+/** What every lowering rule sees: shapes, values already made, state, and the emitter. */
+import type { Shape } from '../../../core/tensor.ts';
+import type { Graph, Node } from '../../../graph/graph.ts';
+import type { Emitter } from '../emitter.ts';
+import { pad8 } from '../layout.ts';
+import type { Ref } from '../memory.ts';
+import type { PlacedState } from '../state.ts';
+
+/** A value in memory: images `[N, H, W, stride]` (NHWC, channels padded), matrices `[N, stride]`. */
+export interface Value {
+  readonly ref: Ref;
+  readonly n: number;
+  readonly h: number;
+  readonly w: number;
+  readonly c: number;
+  /** Floats between neighbouring pixels. */
+  readonly stride: number;
+}
+
+export interface LowerContext {
+  readonly graph: Graph;
+  readonly shapes: ReadonlyMap<string, Shape>;
+  readonly emitter: Emitter;
+  readonly state: PlacedState;
+  /** Values made so far; raw inputs (bytes, targets, scalars) are here too. */
+  readonly values: Map<string, Value>;
+  /** What a forward RepConv leaves for its gradient, by node name. */
+  readonly saved: Map<string, unknown>;
+  /** Channel stride of an image value. */
+  strideOf(value: string): number;
+  /** The one node that reads a value, if there is just one and it is not an output of the graph. */
+  onlyReader(value: string): Node | undefined;
+}
+
+/** Positions of a value: N · H · W. */
+export function rows(value: Value): number {
+  return value.n * value.h * value.w;
+}
+
+/** Floats of a value. */
+export function floats(value: Value): number {
+  return rows(value) * value.stride;
+}
+
+/** The value of an input of a node. */
+export function inputOf(context: LowerContext, node: Node, index: number): Value {
+  const value = context.values.get(node.inputs[index]!);
+  if (!value) throw new Error(`internal error: "${node.inputs[index]}" was not lowered before "${node.name}"`);
+  return value;
+}
+
+/** A value's dimensions from its logical shape `[N, C, H, W]` or `[N, C]`. */
+export function valueAt(ref: Ref, shape: Shape, stride: number = pad8(shape[1] ?? 1)): Value {
+  const [n = 1, c = 1, h = 1, w = 1] = shape;
+  return { ref, n, c, h, w, stride };
+}
+
+/** Allocates the buffer of a node's output and registers it. */
+export function makeOutput(context: LowerContext, name: string): Value {
+  const shape = context.shapes.get(name)!;
+  const stride = context.strideOf(name);
+  const dims = valueAt({ buffer: undefined as never, offset: 0 }, shape, stride);
+  const value = { ...dims, ref: context.emitter.scratch(floats(dims)) };
+  context.values.set(name, value);
+  return value;
+}
+
+/** Whether the op's output goes to a Relu alone, which is then fused into it. */
+export function fusedRelu(context: LowerContext, node: Node): boolean {
+  return context.onlyReader(node.outputs[0]!)?.kind === 'Relu';
+}
+
+/** Whether a gradient node's dx goes to a ReluGrad alone, whose mask is the node's own input. */
+export function fusedReluGrad(context: LowerContext, node: Node): boolean {
+  const reader = context.onlyReader(node.outputs[0]!);
+  return reader?.kind === 'ReluGrad' && reader.inputs[0] === node.inputs[0] && reader.inputs[1] === node.outputs[0];
+}

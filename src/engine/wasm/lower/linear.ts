@@ -1,0 +1,97 @@
+/** Plain convolutions and linear layers: packed once for inference, in every step for training. */
+import * as op from '../../../../kernels/opcodes.ts';
+import type { NodeOf } from '../../../graph/graph.ts';
+import { pad8 } from '../layout.ts';
+import type { Ref } from '../memory.ts';
+import { fusedRelu, inputOf, type LowerContext, makeOutput, rows, type Value } from './context.ts';
+import { patches } from './dense.ts';
+
+/** y = x · Wᵀ + b on rows (positions), with ReLU if it follows. */
+export function lowerLinear(
+  context: LowerContext,
+  node: NodeOf<'Gemm'> | NodeOf<'Conv'>,
+  x: Value,
+  columns: Ref = x.ref,
+  K: number = x.stride,
+): void {
+  const { emitter, state } = context;
+  const y = makeOutput(context, node.outputs[0]!);
+  const O = pad8(y.c);
+  const training = context.graph.nodes.some(({ kind }) => kind === 'Sgd');
+  const panels = training ? emitter.scratch(O * K) : emitter.persistent(O * K);
+  (training ? emitter.emit : emitter.prepare)(op.PACK_ROWS, state.refOf(node.params.weight!), panels, O, K);
+  const bias = node.params.bias ? state.refOf(node.params.bias) : emitter.zeros(O);
+  emitter.emit(op.GEMM, columns, K, panels, bias, y.ref, y.stride, rows(y), K, O, Number(fusedRelu(context, node)));
+}
+
+/** dW = dyᵀ · x, db = Σ dy, dx = dy · W. */
+export function lowerLinearGrad(context: LowerContext, node: NodeOf<'GemmGrad'> | NodeOf<'ConvGrad'>): void {
+  const { emitter, state } = context;
+  const [x, dy] = [inputOf(context, node, 0), inputOf(context, node, 1)];
+  const [K, O, P, nt] = [x.stride, dy.stride, rows(dy), emitter.threads];
+  const partial = emitter.scratch(nt * O * K);
+  const sums = emitter.scratch(nt * O);
+  emitter.emit(op.CORRELATE, dy.ref, x.ref, partial, sums, emitter.scratch(nt * O * K), P, O, K, 0);
+  emitter.emit(op.REDUCE_SUM, partial, state.refOf(node.params.weight!, 'grad'), O * K);
+  if (node.params.bias) emitter.emit(op.REDUCE_SUM, sums, state.refOf(node.params.bias, 'grad'), O);
+  if (!node.attrs.needsInputGrad) return;
+  const panels = emitter.scratch(O * K);
+  emitter.emit(op.PACK_COLUMNS, state.refOf(node.params.weight!), panels, O, K);
+  const dx = makeOutput(context, node.outputs[0]!);
+  emitter.emit(op.GEMM, dy.ref, O, panels, emitter.zeros(K), dx.ref, dx.stride, P, O, K, 0);
+}
+
+/** A convolution by its cheapest kernel: pointwise product, depthwise rows, or patches and a product. */
+export function lowerConv(context: LowerContext, node: NodeOf<'Conv'>): void {
+  const { emitter, state } = context;
+  const { kernel_shape: kernel, strides, pads, dilations, group } = node.attrs;
+  if (strides[0] !== strides[1] || dilations[0] !== dilations[1]) {
+    throw new TypeError(`node "${node.name}": the wasm engine needs equal strides and dilations on both axes`);
+  }
+  const x = inputOf(context, node, 0);
+  const [top, left] = pads;
+  const [stride, dilation] = [strides[0], dilations[0]];
+  if (group === 1) {
+    const [, , h, w] = context.shapes.get(node.outputs[0]!)!;
+    const { ref, K } = patches(context, x, { h: h!, w: w! }, { kernel, stride, top, left, dilation });
+    lowerLinear(context, node, x, ref, K);
+    return;
+  }
+  if (group !== x.c)
+    throw new TypeError(
+      `node "${node.name}": the wasm engine runs dense and depthwise convolutions, not ${group} groups of ${x.c} channels`,
+    );
+  const y = makeOutput(context, node.outputs[0]!);
+  if (y.c !== x.c)
+    throw new TypeError(
+      `node "${node.name}": the wasm engine runs depthwise convolutions with one output a channel only`,
+    );
+  const weight = state.refOf(node.params.weight!);
+  const bias = node.params.bias ? state.refOf(node.params.bias) : emitter.zeros(y.stride);
+  const relu = Number(fusedRelu(context, node));
+  const same = kernel[0] === 3 && kernel[1] === 3 && stride <= 2 && dilation === 1 && pads.every((pad) => pad === 1);
+  if (same) {
+    emitter.emit(op.DW_FORWARD, x.ref, weight, bias, y.ref, x.n, x.h, x.w, x.stride, stride, relu);
+  } else {
+    emitter.emit(
+      op.DW_ANY,
+      x.ref,
+      weight,
+      bias,
+      y.ref,
+      x.n,
+      x.h,
+      x.w,
+      x.stride,
+      y.h,
+      y.w,
+      kernel[0],
+      kernel[1],
+      stride,
+      top,
+      left,
+      dilation,
+      relu,
+    );
+  }
+}

@@ -1,0 +1,85 @@
+/** Graph → instructions, buffers and state: everything is decided here, once, before the first run. */
+
+import * as op from '../../../../kernels/opcodes.ts';
+import type { BoundGraph } from '../../../graph/bind.ts';
+import type { Node, NodeOf } from '../../../graph/graph.ts';
+import type { OpKind } from '../../../graph/kinds.ts';
+import { type Emitted, makeEmitter } from '../emitter.ts';
+import { pad8 } from '../layout.ts';
+import type { Ref } from '../memory.ts';
+import { type PlacedState, placeState } from '../state.ts';
+import { floats, type LowerContext, type Value, valueAt } from './context.ts';
+import { paramLayouts } from './layouts.ts';
+import { imageStride, RULES } from './rules.ts';
+
+export interface Lowered extends Emitted {
+  readonly state: PlacedState;
+  /** Where each input is written, as it comes (NCHW floats, NHWC bytes, matrices, scalars). */
+  readonly inputs: ReadonlyMap<string, Ref>;
+  readonly outputs: ReadonlyMap<string, Value>;
+}
+
+export function lower({ graph, shapes }: BoundGraph, threads: number): Lowered {
+  const { emitter, finish } = makeEmitter(threads);
+  const readers = new Map<string, Node[]>();
+  for (const node of graph.nodes)
+    for (const value of node.inputs) readers.set(value, [...(readers.get(value) ?? []), node]);
+  const outputValues = new Set(Object.values(graph.outputs));
+  const images = imageValues(
+    graph.nodes,
+    graph.inputs.map(({ name }) => name),
+    shapes,
+  );
+
+  const strideOf = (value: string): number => {
+    const channels = shapes.get(value)![1] ?? 1;
+    return images.has(value) && !outputValues.has(value)
+      ? imageStride(readers.get(value) ?? [], channels)
+      : pad8(channels);
+  };
+  const state = placeState(graph, paramLayouts(graph, strideOf), emitter);
+  const context: LowerContext = {
+    graph,
+    shapes,
+    emitter,
+    state,
+    values: new Map(),
+    saved: new Map(),
+    strideOf,
+    onlyReader(value) {
+      const all = readers.get(value) ?? [];
+      return all.length === 1 && !outputValues.has(value) ? all[0] : undefined;
+    },
+  };
+
+  const inputs = new Map<string, Ref>();
+  for (const { name, dtype } of graph.inputs) {
+    const shape = shapes.get(name)!;
+    const raw = emitter.persistent(shape.reduce((a, b) => a * b, 1));
+    inputs.set(name, raw);
+    if (shape.length === 4 && dtype === 'float32') {
+      const value = valueAt(raw, shape, strideOf(name));
+      const ref = emitter.scratch(floats(value));
+      emitter.emit(op.NCHW_TO_NHWC, raw, ref, value.n, value.c, value.h * value.w, value.stride);
+      context.values.set(name, { ...value, ref });
+    } else {
+      context.values.set(name, valueAt(raw, shape));
+    }
+  }
+  for (const node of graph.nodes) lowerNode(context, node);
+  const outputs = new Map(Object.entries(graph.outputs).map(([name, value]) => [name, context.values.get(value)!]));
+  for (const { ref } of outputs.values()) emitter.keep(ref);
+  return { ...finish(), state, inputs, outputs };
+}
+
+function lowerNode<K extends OpKind>(context: LowerContext, node: NodeOf<K>): void {
+  const rule = RULES[node.kind] as ((context: LowerContext, node: NodeOf<K>) => void) | undefined;
+  if (!rule) throw new TypeError(`node "${node.name}": the wasm engine has no ${node.kind}`);
+  rule(context, node);
+}
+
+/** Values that are the image itself: float inputs of rank 4, and what Preprocess makes. */
+function imageValues(nodes: readonly Node[], inputs: readonly string[], shapes: BoundGraph['shapes']): Set<string> {
+  const preprocessed = nodes.filter(({ kind }) => kind === 'Preprocess').flatMap(({ outputs }) => outputs);
+  return new Set([...inputs.filter((name) => shapes.get(name)!.length === 4), ...preprocessed]);
+}

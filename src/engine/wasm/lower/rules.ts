@@ -1,0 +1,161 @@
+/** How each op kind becomes instructions: one table. */
+import * as op from '../../../../kernels/opcodes.ts';
+import type { NodeOf } from '../../../graph/graph.ts';
+import type { OpKind } from '../../../graph/kinds.ts';
+import { pad8 } from '../layout.ts';
+import { floats, fusedRelu, inputOf, type LowerContext, makeOutput, rows, type Value } from './context.ts';
+import { lowerDenseForward, lowerDenseGrad } from './dense.ts';
+import { lowerDepthwiseForward, lowerDepthwiseGrad } from './depthwise.ts';
+import { lowerConv, lowerLinear, lowerLinearGrad } from './linear.ts';
+import { lowerEma, lowerSgd } from './update.ts';
+
+type Rule<K extends OpKind> = (context: LowerContext, node: NodeOf<K>) => void;
+
+/** The output is the input under another name. */
+function alias(context: LowerContext, output: string, value: Value): void {
+  context.values.set(output, value);
+}
+
+/** An elementwise op of one or more inputs of the same size. */
+const elementwise =
+  (opcode: number, inputs: readonly number[]): Rule<OpKind> =>
+  (context, node) => {
+    const refs = inputs.map((index) => inputOf(context, node as never, index).ref);
+    const y = makeOutput(context, node.outputs[0]!);
+    context.emitter.emit(opcode, ...refs, y.ref, floats(y));
+  };
+
+export const RULES: { readonly [K in OpKind]?: Rule<K> } = {
+  Preprocess: (context, node) => {
+    const image = inputOf(context, node, 0);
+    const { mean, std } = node.attrs;
+    const scale = context.emitter.constant(std.map((s) => 1 / (255 * s)));
+    const shift = context.emitter.constant(std.map((s, i) => -mean[i]! / s));
+    const y = makeOutput(context, node.outputs[0]!);
+    context.emitter.emit(op.PREPROCESS, image.ref, y.ref, rows(y), y.c, y.stride, scale, shift);
+  },
+  RepConv: (context, node) => {
+    if (!node.attrs.training)
+      throw new Error(`internal error: "${node.name}" should have been expanded into its branches`);
+    (node.attrs.groups > 1 ? lowerDepthwiseForward : lowerDenseForward)(context, node);
+  },
+  RepConvGrad: (context, node) => (node.attrs.groups > 1 ? lowerDepthwiseGrad : lowerDenseGrad)(context, node),
+  Conv: lowerConv,
+  ConvGrad: (context, node) => {
+    const { kernel_shape: kernel, strides, group } = node.attrs;
+    if (kernel[0] * kernel[1] * strides[0] * strides[1] * group > 1) {
+      throw new TypeError(
+        `node "${node.name}": the wasm engine has gradients of plain convolutions for 1×1 kernels only`,
+      );
+    }
+    lowerLinearGrad(context, node);
+  },
+  Gemm: (context, node) => lowerLinear(context, node, inputOf(context, node, 0)),
+  GemmGrad: lowerLinearGrad,
+  BatchNormalization: (context, node) => {
+    const { emitter, state } = context;
+    const x = inputOf(context, node, 0);
+    const scale = emitter.persistent(x.stride);
+    const shift = emitter.persistent(x.stride);
+    const [weight, bias, mean, variance] = ['weight', 'bias', 'running_mean', 'running_var'].map((role) =>
+      state.refOf(node.params[role]!),
+    );
+    emitter.prepare(op.FOLD_NORM, weight!, bias!, mean!, variance!, scale, shift, x.stride, {
+      float: node.attrs.epsilon,
+    });
+    const y = makeOutput(context, node.outputs[0]!);
+    emitter.emit(op.AFFINE, x.ref, scale, shift, y.ref, rows(x), x.stride, Number(fusedRelu(context, node)));
+  },
+  Relu: (context, node) => {
+    const x = inputOf(context, node, 0);
+    const maker = context.graph.nodes.find(({ outputs }) => outputs.includes(node.inputs[0]!));
+    const fused =
+      maker && ['RepConv', 'Conv', 'BatchNormalization', 'Gemm'].includes(maker.kind) && fusedRelu(context, maker);
+    if (fused) alias(context, node.outputs[0]!, x);
+    else elementwise(op.RELU, [0])(context, node as never);
+  },
+  Sigmoid: (context, node) => {
+    const x = inputOf(context, node, 0);
+    const y = makeOutput(context, node.outputs[0]!);
+    context.emitter.emit(op.SIGMOID, x.ref, y.ref, rows(x), x.stride, x.c);
+  },
+  Add: elementwise(op.ADD, [0, 1]),
+  Mul: (context, node) => {
+    const [a, b] = [inputOf(context, node, 0), inputOf(context, node, 1)];
+    if (a.h * a.w === b.h * b.w) return elementwise(op.MUL, [0, 1])(context, node as never);
+    const y = makeOutput(context, node.outputs[0]!);
+    context.emitter.emit(op.MUL_CHANNELS, a.ref, b.ref, y.ref, a.n, a.h * a.w, a.stride);
+  },
+  MulGrad: (context, node) => {
+    const [a, b, dy] = [inputOf(context, node, 0), inputOf(context, node, 1), inputOf(context, node, 2)];
+    const da = makeOutput(context, node.outputs[0]!);
+    const db = makeOutput(context, node.outputs[1]!);
+    if (a.h * a.w === b.h * b.w) {
+      context.emitter.emit(op.MUL, dy.ref, b.ref, da.ref, floats(a));
+      context.emitter.emit(op.MUL, dy.ref, a.ref, db.ref, floats(a));
+    } else {
+      context.emitter.emit(op.MUL_CHANNELS_GRAD, a.ref, b.ref, dy.ref, da.ref, db.ref, a.n, a.h * a.w, a.stride);
+    }
+  },
+  GlobalAveragePool: (context, node) => {
+    const x = inputOf(context, node, 0);
+    const y = makeOutput(context, node.outputs[0]!);
+    context.emitter.emit(op.AVERAGE_POOL, x.ref, y.ref, x.n, x.h * x.w, x.stride);
+  },
+  GlobalAveragePoolGrad: (context, node) => {
+    const dy = inputOf(context, node, 1);
+    const dx = makeOutput(context, node.outputs[0]!);
+    context.emitter.emit(op.AVERAGE_POOL_GRAD, dy.ref, dx.ref, dx.n, dx.h * dx.w, dx.stride);
+  },
+  Flatten: (context, node) => {
+    const x = inputOf(context, node, 0);
+    if (x.h * x.w > 1) throw new TypeError(`node "${node.name}": the wasm engine flattens [N, C, 1, 1] only`);
+    alias(context, node.outputs[0]!, x);
+  },
+  FlattenGrad: (context, node) => alias(context, node.outputs[0]!, inputOf(context, node, 1)),
+  Softmax: (context, node) => {
+    const x = inputOf(context, node, 0);
+    const y = makeOutput(context, node.outputs[0]!);
+    context.emitter.emit(op.SOFTMAX, x.ref, y.ref, x.n, x.c, x.stride);
+  },
+  SoftmaxCrossEntropyLoss: (context, node) => {
+    const { emitter } = context;
+    const [logits, target] = [inputOf(context, node, 0), inputOf(context, node, 1)];
+    const probabilities = emitter.scratch(floats(logits));
+    const losses = emitter.scratch(logits.n);
+    const mean = emitter.scratch(1);
+    emitter.emit(op.LOSS, logits.ref, target.ref, probabilities, losses, logits.n, logits.c, logits.stride);
+    emitter.emit(op.MEAN, losses, mean, logits.n);
+    alias(context, node.outputs[0]!, { ref: mean, n: 1, c: 1, h: 1, w: 1, stride: 1 });
+    context.saved.set(node.inputs[0]!, probabilities);
+  },
+  SoftmaxCrossEntropyLossGrad: (context, node) => {
+    const [logits, target] = [inputOf(context, node, 0), inputOf(context, node, 1)];
+    const dx = makeOutput(context, node.outputs[0]!);
+    const probabilities = context.saved.get(node.inputs[0]!) as Value['ref'];
+    context.emitter.emit(op.LOSS_GRAD, probabilities, target.ref, dx.ref, logits.n, logits.c, logits.stride);
+  },
+  ReluGrad: (context, node) => {
+    const dy = inputOf(context, node, 1);
+    const maker = context.graph.nodes.find(({ outputs }) => outputs.includes(node.inputs[1]!));
+    const masked =
+      maker?.kind === 'RepConvGrad' && maker.inputs[0] === node.inputs[0] && maker.outputs[0] === node.inputs[1];
+    if (masked && context.onlyReader(node.inputs[1]!) === node) alias(context, node.outputs[0]!, dy);
+    else elementwise(op.RELU_GRAD, [0, 1])(context, node as never);
+  },
+  SigmoidGrad: elementwise(op.SIGMOID_GRAD, [0, 1]),
+  Sgd: lowerSgd,
+  Ema: lowerEma,
+};
+
+/** Channels of an image value that only feeds dense kernels are left unpadded (their patches are padded instead). */
+export function imageStride(readers: readonly { kind: OpKind; attrs: unknown }[], channels: number): number {
+  const throughPatches = readers.every(({ kind, attrs }) => {
+    if (kind === 'RepConv' || kind === 'RepConvGrad') {
+      const { groups, kernel_size } = attrs as { groups: number; kernel_size: number };
+      return groups === 1 && kernel_size > 1;
+    }
+    return kind === 'Conv' && (attrs as { group: number }).group === 1;
+  });
+  return throughPatches ? channels : pad8(channels);
+}

@@ -1,0 +1,74 @@
+/** The wasm engine in Node: kernels from disk, worker threads, relaxed SIMD where the machine has it. */
+import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { setFlagsFromString } from 'node:v8';
+import type { Engine } from '../engine.ts';
+import { makeWasmEngine } from './engine.ts';
+import type { KernelExports, Kernels } from './platform.ts';
+import { startThreads } from './threads-node.ts';
+import { fasterTile } from './tile.ts';
+
+export type SimdBuild = 'baseline' | 'relaxed';
+
+export interface WasmOptions {
+  /** Threads to run on; default: all cores, at most 8. */
+  readonly threads?: number;
+  /** Which build of the kernels; default: relaxed SIMD where it validates. */
+  readonly simd?: 'auto' | SimdBuild;
+}
+
+const MAX_DEFAULT_THREADS = 8;
+const kernelsUrl = (build: SimdBuild): URL =>
+  new URL(`${import.meta.url.endsWith('.ts') ? '../../../dist/' : './'}kernels/${build}.wasm`, import.meta.url);
+
+/** Compiles with the optimizing compiler at once, so that the first run is as fast as the hundredth. */
+async function compileModule(build: SimdBuild): Promise<WebAssembly.Module> {
+  const bytes = await readFile(kernelsUrl(build));
+  setFlagsFromString('--no-liftoff');
+  try {
+    return new WebAssembly.Module(bytes);
+  } finally {
+    setFlagsFromString('--liftoff');
+  }
+}
+
+async function chooseModule(simd: 'auto' | SimdBuild): Promise<{ module: WebAssembly.Module; build: SimdBuild }> {
+  if (simd !== 'auto') return { module: await compileModule(simd), build: simd };
+  try {
+    return { module: await compileModule('relaxed'), build: 'relaxed' };
+  } catch (error) {
+    if (!(error instanceof WebAssembly.CompileError)) throw error;
+    return { module: await compileModule('baseline'), build: 'baseline' };
+  }
+}
+
+const loaded = new Map<string, Promise<Kernels>>();
+
+/** Loads the kernels once a process and build. */
+function loadKernels(simd: 'auto' | SimdBuild): Promise<Kernels> {
+  let kernels = loaded.get(simd);
+  if (!kernels) {
+    kernels = makeKernels(simd);
+    loaded.set(simd, kernels);
+  }
+  return kernels;
+}
+
+async function makeKernels(simd: 'auto' | SimdBuild): Promise<Kernels> {
+  // Node 20 has relaxed SIMD behind a flag; later versions ignore it.
+  setFlagsFromString('--experimental-wasm-relaxed-simd');
+  const { module, build } = await chooseModule(simd);
+  const instantiate = (memory: WebAssembly.Memory): KernelExports =>
+    new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as KernelExports;
+  const tile = fasterTile(instantiate);
+  return {
+    description: `${build === 'relaxed' ? 'relaxed SIMD (fused multiply-add)' : 'SIMD'}, 128 bit, ${tile}×8 tile`,
+    start: (memory, threads) => startThreads({ module, memory, threads, tile, instantiate }),
+  };
+}
+
+/** Opens the wasm engine on this machine. */
+export async function nodeWasmEngine(options: WasmOptions = {}): Promise<Engine> {
+  const { threads = Math.min(availableParallelism(), MAX_DEFAULT_THREADS), simd = 'auto' } = options;
+  return makeWasmEngine(await loadKernels(simd), threads);
+}

@@ -1,0 +1,25 @@
+/** What the wasm engine needs from its surroundings: compiled kernels and threads. Implemented by `node.ts` and `web.ts`. */
+
+/** Exports of the kernel module (kernels/main.ts). */
+export interface KernelExports {
+  /** Executes `count` instructions at `list` as thread `tid` of `threads`. */
+  readonly run: (list: number, count: number, tid: number, threads: number) => void;
+  /** Chooses the rows of the GEMM tile: 6 or 4. */
+  readonly setTile: (rows: number) => void;
+}
+
+/** Threads waiting on one memory. */
+export interface Runner {
+  /** Runs an instruction list on all threads and returns when it is done. */
+  run(list: number, count: number): void;
+  dispose(): Promise<void>;
+}
+
+export interface Kernels {
+  /** E.g. `relaxed-simd, 6×8 tile`. */
+  readonly description: string;
+  start(memory: WebAssembly.Memory, threads: number): Promise<Runner>;
+}
+
+/** Byte addresses of the control block: arrivals, generation and abort flag of the barrier; then the command cell. */
+export const CONTROL = { arrived: 64, generation: 128, aborted: 192, command: 256, list: 260, count: 264 } as const;

@@ -1,0 +1,139 @@
+/** A compiled program: one memory, one instruction list, state by name. */
+
+import { INSTRUCTION_WORDS } from '../../../kernels/opcodes.ts';
+import { UserError } from '../../core/errors.ts';
+import { sizeOf, type Tensor } from '../../core/tensor.ts';
+import type { BoundGraph } from '../../graph/bind.ts';
+import type { MemoryPlan, Program } from '../engine.ts';
+import { addressOf, encode } from './emitter.ts';
+import { pack, unpack } from './layout.ts';
+import type { Value } from './lower/context.ts';
+import { lower } from './lower/lower.ts';
+import { MAX_MEMORY_BYTES, planMemory } from './memory.ts';
+import type { Kernels, Runner } from './platform.ts';
+import type { Arena } from './state.ts';
+
+const PAGE = 65536;
+const PREFIXES: Readonly<Record<string, Arena>> = { 'momentum:': 'momentum', 'ema:': 'ema', 'grad:': 'grad' };
+
+/** Compiles a bound graph to a program on `threads` threads. */
+export async function makeProgram(bound: BoundGraph, kernels: Kernels, threads: number): Promise<Program> {
+  const lowered = lower(bound, threads);
+  const { main, preparation, state } = lowered;
+  const plan = planMemory(lowered.buffers);
+  const listBytes = (main.length + preparation.length) * INSTRUCTION_WORDS * 4;
+  const total = plan.total + listBytes;
+  if (total > MAX_MEMORY_BYTES) {
+    throw new UserError(
+      `This program needs ${(total / 2 ** 30).toFixed(1)} GiB, more than the 4 GiB that WebAssembly can address.`,
+      'Use a smaller batch or a smaller image size.',
+    );
+  }
+  const memory = allocate(total);
+  const mainAt = plan.total;
+  const preparationAt = mainAt + main.length * INSTRUCTION_WORDS * 4;
+  encode(main, memory.buffer, mainAt);
+  encode(preparation, memory.buffer, preparationAt);
+  const floatsAt = (address: number, count: number): Float32Array => new Float32Array(memory.buffer, address, count);
+  for (const { ref, values } of lowered.constants) floatsAt(addressOf(ref), values.length).set(Array.from(values));
+
+  const runner: Runner = await kernels.start(memory, threads);
+  let dirty = preparation.length > 0;
+
+  const resolve = (
+    name: string,
+  ): { array: Float32Array; slot: NonNullable<ReturnType<typeof state.slots.get>>; arena: Arena } => {
+    const prefix = Object.keys(PREFIXES).find((candidate) => name.startsWith(candidate));
+    const param = prefix ? name.slice(prefix.length) : name;
+    const arena = prefix ? PREFIXES[prefix]! : 'param';
+    const slot = state.slots.get(param);
+    if (!slot) throw new TypeError(`the program has no state named "${name}"`);
+    return { array: floatsAt(addressOf(state.refOf(param, arena)), slot.layout.size), slot, arena };
+  };
+
+  const learnable = [...state.slots].filter(([, slot]) => slot.region !== 'statistics').map(([name]) => name);
+  const kinds = new Set(bound.graph.nodes.map(({ kind }) => kind));
+  const stateNames = [
+    ...Object.keys(bound.graph.params).filter((name) => state.slots.has(name)),
+    ...(kinds.has('Sgd') ? learnable.map((name) => `momentum:${name}`) : []),
+    ...(kinds.has('Ema') ? learnable.map((name) => `ema:${name}`) : []),
+  ];
+  const memoryPlan: MemoryPlan = { state: state.bytes, activations: plan.transient };
+
+  return {
+    stateNames,
+    memory: memoryPlan,
+    async run(feeds) {
+      for (const { name, dtype } of bound.graph.inputs) {
+        const feed = feeds[name];
+        const shape = bound.shapes.get(name)!;
+        if (!feed) throw new TypeError(`the input "${name}" is missing`);
+        if (feed.data.length !== sizeOf(shape)) {
+          throw new TypeError(
+            `the input "${name}" has shape [${feed.shape.join(', ')}], expected [${shape.join(', ')}]`,
+          );
+        }
+        const address = addressOf(lowered.inputs.get(name)!);
+        const View = dtype === 'uint8' ? Uint8Array : Float32Array;
+        new View(memory.buffer, address, feed.data.length).set(feed.data);
+      }
+      for (const name of Object.keys(feeds)) {
+        if (!lowered.inputs.has(name)) throw new TypeError(`the graph has no input "${name}"`);
+      }
+      if (dirty) runner.run(preparationAt, preparation.length);
+      dirty = false;
+      runner.run(mainAt, main.length);
+      const results: Record<string, Tensor> = {};
+      for (const [name, value] of lowered.outputs) {
+        results[name] = readValue(value, bound.shapes.get(bound.graph.outputs[name]!)!, floatsAt);
+      }
+      return results;
+    },
+    read(name) {
+      const { array, slot } = resolve(name);
+      return { shape: slot.shape, data: unpack(slot.layout, array, sizeOf(slot.shape)) };
+    },
+    write(name, value) {
+      const { array, slot, arena } = resolve(name);
+      if (value.data.length !== sizeOf(slot.shape)) {
+        throw new TypeError(`"${name}" has shape [${value.shape.join(', ')}], expected [${slot.shape.join(', ')}]`);
+      }
+      if (arena === 'grad') throw new TypeError('gradients can only be read');
+      pack(slot.layout, value.data, array);
+      dirty = preparation.length > 0;
+    },
+    async dispose() {
+      await runner.dispose();
+    },
+  };
+}
+
+function allocate(bytes: number): WebAssembly.Memory {
+  const pages = Math.ceil(bytes / PAGE);
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+  } catch {
+    throw new UserError(
+      `There is not enough memory: the program needs ${(bytes / 2 ** 20).toFixed(0)} MiB.`,
+      'Close other programs, or use a smaller batch or image size.',
+    );
+  }
+}
+
+/** Copies a value out in logical order: `[N, C, H, W]`, `[N, C]` or a scalar. */
+function readValue(
+  value: Value,
+  shape: readonly number[],
+  floatsAt: (address: number, count: number) => Float32Array,
+): Tensor {
+  const { n, c, h, w, stride } = value;
+  const data = new Float32Array(n * c * h * w);
+  const source = floatsAt(addressOf(value.ref), n * h * w * stride);
+  const pixels = h * w;
+  for (let i = 0, at = 0; i < n; i++) {
+    for (let channel = 0; channel < c; channel++) {
+      for (let p = 0; p < pixels; p++) data[at++] = source[(i * pixels + p) * stride + channel]!;
+    }
+  }
+  return { shape, data };
+}
