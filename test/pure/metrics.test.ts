@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import { tensor } from '../../src/core/tensor.ts';
+import type { Program } from '../../src/engine/engine.ts';
+import { classAccuracy, evaluate, mostConfused, worstMistakes } from '../../src/evaluate/evaluate.ts';
+import { addToMean, crossEntropy, meanOf, NO_MEAN, rankOf, softmax, topK } from '../../src/evaluate/metrics.ts';
+
+describe('metrics', () => {
+  it('ranks labels, the lower index first among equals and NaN last', () => {
+    expect(rankOf([1, 3, 2], 1)).toBe(0);
+    expect(rankOf([1, 3, 2], 0)).toBe(2);
+    expect(rankOf([5, 5, 5], 2)).toBe(2);
+    expect(rankOf([Number.NaN, Number.NaN], 0)).toBe(2);
+    expect(topK([1, 3, 2, 3], 3)).toEqual([1, 3, 2]);
+  });
+
+  it('computes softmax and cross entropy without overflow', () => {
+    expect([...softmax([1000, 1000])]).toEqual([0.5, 0.5]);
+    expect(crossEntropy([1000, 0], 0)).toBeCloseTo(0);
+    expect(crossEntropy([0, 0, 0, 0], 2)).toBeCloseTo(Math.log(4));
+  });
+
+  it('keeps weighted means', () => {
+    const mean = addToMean(addToMean(NO_MEAN, 1, 3), 5, 1);
+    expect(meanOf(mean)).toBe(2);
+    expect(meanOf(NO_MEAN)).toBe(0);
+  });
+});
+
+describe('evaluate', () => {
+  // The "program" returns the first pixels of each image as its logits.
+  const program = {
+    run: async ({ image }: Record<string, { data: ArrayLike<number>; shape: readonly number[] }>) => {
+      const n = image!.shape[0]!;
+      return { logits: tensor([n, 3], Float32Array.from(image!.data)) };
+    },
+  } as unknown as Program;
+  const batch = (rows: number[][], labels: number[], indices: number[], count = rows.length) => ({
+    images: tensor([rows.length, 1, 1, 3], Uint8Array.from(rows.flat())),
+    labels: Int32Array.from(labels),
+    indices: Int32Array.from(indices),
+    count,
+  });
+  const batches = [
+    batch(
+      [
+        [9, 0, 0],
+        [0, 9, 0],
+      ],
+      [0, 0],
+      [0, 1],
+    ),
+    batch(
+      [
+        [0, 0, 5],
+        [9, 9, 0],
+      ],
+      [1, 0],
+      [2, 0],
+      1,
+    ),
+  ];
+
+  it('counts real samples only, and finds the mistakes', async () => {
+    const result = (await evaluate(program, batches, 3))!;
+    expect(result.images).toBe(3);
+    expect(result.top1).toBeCloseTo(100 / 3);
+    expect(result.top5).toBe(100);
+    expect([...result.confusion]).toEqual([1, 1, 0, 0, 0, 1, 0, 0, 0]);
+    expect(result.loss).toBeCloseTo(
+      (crossEntropy([9, 0, 0], 0) + crossEntropy([0, 9, 0], 0) + crossEntropy([0, 0, 5], 1)) / 3,
+    );
+    expect(worstMistakes(result.predictions).map(({ index }) => index)).toEqual([1, 2]);
+    expect(mostConfused(result.confusion, 3)).toEqual([
+      { label: 1, predicted: 2, count: 1, share: 100 },
+      { label: 0, predicted: 1, count: 1, share: 50 },
+    ]);
+    expect(classAccuracy(result.confusion, 3)).toEqual([50, 0, Number.NaN]);
+  });
+
+  it('stops when told to', async () => {
+    expect(await evaluate(program, batches, 3, AbortSignal.abort())).toBeUndefined();
+  });
+});
