@@ -77,6 +77,11 @@ export function decodeSafetensors(bytes: Uint8Array): { tensors: StateDict; meta
   return { tensors, metadata };
 }
 
+/** Reads only the metadata of a safetensors file. */
+export function readSafetensorsMetadata(bytes: Uint8Array): Record<string, string> {
+  return readMetadata(readHeader(bytes).header[METADATA]);
+}
+
 function broken(what: string): UserError {
   return new UserError(
     `This is not a readable safetensors file: ${what}.`,

@@ -1,0 +1,59 @@
+/** Models and checkpoints on disk: written whole or not at all, read with the file's name in every complaint. */
+import { readFile } from 'node:fs/promises';
+import { UserError } from '../core/errors.ts';
+import { decodeModel, encodeModel, type ModelFile } from './model-file.ts';
+import { readSafetensorsMetadata } from './safetensors.ts';
+import {
+  type Checkpoint,
+  checkpointModel,
+  decodeCheckpoint,
+  encodeCheckpoint,
+  isCheckpoint,
+} from './training-state.ts';
+import { writeAtomic } from './write-node.ts';
+
+export { type WriteSteps, writeAtomic } from './write-node.ts';
+
+/** Reads a file and decodes it, with its path put before any complaint. */
+async function readWith<T>(path: string, decode: (bytes: Uint8Array) => T): Promise<T> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why =
+      { ENOENT: 'there is no such file', EISDIR: 'it is a folder', EACCES: 'there is no permission to read it' }[
+        code ?? ''
+      ] ?? message;
+    throw new UserError(`${path} can't be read: ${why}.`, 'Check the path.');
+  }
+  try {
+    return decode(bytes);
+  } catch (error) {
+    if (error instanceof UserError) throw new UserError(`${path}: ${error.message}`, error.hint, error.exitCode);
+    throw error;
+  }
+}
+
+/** Writes a training checkpoint. */
+export async function saveCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
+  await writeAtomic(path, encodeCheckpoint(checkpoint));
+}
+
+/** Reads a training checkpoint; a damaged or foreign file is a UserError. */
+export async function loadCheckpoint(path: string): Promise<Checkpoint> {
+  return await readWith(path, decodeCheckpoint);
+}
+
+/** Writes a model file. */
+export async function saveModel(path: string, model: ModelFile): Promise<void> {
+  await writeAtomic(path, encodeModel(model));
+}
+
+/** Reads a model: a model file, a checkpoint of Apple's code or timm, or a training checkpoint (its EMA weights). */
+export async function loadModel(path: string): Promise<ModelFile> {
+  return await readWith(path, (bytes) => {
+    const checkpoint = isCheckpoint(readSafetensorsMetadata(bytes));
+    return checkpoint ? checkpointModel(decodeCheckpoint(bytes)) : decodeModel(bytes);
+  });
+}
