@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { bind } from '../../src/graph/bind.ts';
 import { cost } from '../../src/graph/cost.ts';
+import { fuseGraph } from '../../src/graph/passes/fuse.ts';
 import { mobileOne, VARIANTS, type Variant } from '../../src/models/mobileone.ts';
 import { trainStep } from '../../src/step/train-step.ts';
 
@@ -16,6 +17,20 @@ const TRAIN: Record<Variant, [params: number, macs: number]> = {
 test.each(Object.keys(VARIANTS) as Variant[])('%s: parameters and MACs of the train form', (variant) => {
   const counted = cost(bind(mobileOne(VARIANTS[variant]), { N: 1, H: 224, W: 224 }));
   expect([counted.params, counted.macs]).toEqual(TRAIN[variant]);
+});
+
+/** The same of the fused form (the paper's Table 7, MMPretrain's metafile and timm's results, with the classifier). */
+const FUSED: Record<Variant, [params: number, macs: number]> = {
+  s0: [2_078_504, 275_110_400],
+  s1: [4_764_840, 825_057_024],
+  s2: [7_808_168, 1_298_426_496],
+  s3: [10_078_312, 1_895_790_592],
+  s4: [14_838_352, 2_979_269_760],
+};
+
+test.each(Object.keys(VARIANTS) as Variant[])('%s: parameters and MACs of the fused form', (variant) => {
+  const counted = cost(bind(fuseGraph(mobileOne(VARIANTS[variant])), { N: 1, H: 224, W: 224 }));
+  expect([counted.params, counted.macs]).toEqual(FUSED[variant]);
 });
 
 test.each(Object.keys(VARIANTS) as Variant[])('%s: the training step has consistent shapes', (variant) => {
