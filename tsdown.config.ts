@@ -25,6 +25,8 @@ export default defineConfig([
     entry: present({
       golden: 'test/golden/golden.ts',
       demo: 'examples/emoji/demo.ts',
+      'bench-step': 'bench/step.ts',
+      'bench-loader': 'bench/loader.ts',
     }),
     outDir: 'build',
     dts: false,
