@@ -18,8 +18,9 @@ export interface WasmOptions {
 }
 
 const MAX_DEFAULT_THREADS = 8;
+/** `dist/kernels/` seen from a bundle in `dist/` (or beside it), and from this source file. */
 const kernelsUrl = (build: SimdBuild): URL =>
-  new URL(`${import.meta.url.endsWith('.ts') ? '../../../dist/' : './'}kernels/${build}.wasm`, import.meta.url);
+  new URL(`${import.meta.url.endsWith('.ts') ? '../../..' : '..'}/dist/kernels/${build}.wasm`, import.meta.url);
 
 /** Compiles with the optimizing compiler at once, so that the first run is as fast as the hundredth. */
 async function compileModule(build: SimdBuild): Promise<WebAssembly.Module> {
