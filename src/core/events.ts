@@ -44,4 +44,12 @@ export type RunEvent =
   | { readonly type: 'epoch'; readonly metrics: EpochMetrics; readonly best: boolean }
   | { readonly type: 'checkpoint'; readonly path: string }
   | { readonly type: 'interrupted'; readonly epoch: number; readonly step: number; readonly checkpoint: string }
+  | {
+      readonly type: 'fused';
+      readonly path: string;
+      /** Images of the proof that the fused model is the trained one. */
+      readonly images: number;
+      /** Largest logit difference, relative to the largest logit. */
+      readonly relativeDifference: number;
+    }
   | { readonly type: 'end'; readonly metrics: EpochMetrics; readonly checkpoint: string };

@@ -1,4 +1,4 @@
-/** Makes one recipe from defaults ← preset ← file ← flags, remembering where each value came from. */
+/** Makes one recipe from defaults (← the model begun with) ← preset ← file ← flags, remembering where each value came from. */
 import { UserError } from '../core/errors.ts';
 import { DEFAULT_RECIPE } from './fields.ts';
 import { checkFieldName, flagOf, parseField } from './parse.ts';
@@ -6,6 +6,8 @@ import { findPreset } from './presets.ts';
 import { baseLearningRate, type FieldName, type Recipe } from './recipe.ts';
 
 export interface RecipeSources {
+  /** The architecture of a model that training begins with; it replaces defaults. */
+  readonly model?: { readonly name: string; readonly values: Partial<Recipe> } | undefined;
   readonly preset?: string | undefined;
   /** A parsed recipe file; it may name its `preset`. */
   readonly file?: { readonly name: string; readonly values: unknown } | undefined;
@@ -35,6 +37,7 @@ export function resolveRecipe(sources: RecipeSources): ResolvedRecipe {
 
   const { preset: filePreset, ...fileValues } = fileContents(sources.file);
   const preset = sources.preset ?? (filePreset === undefined ? undefined : String(filePreset));
+  if (sources.model) apply(sources.model.values as Record<string, unknown>, () => sources.model!.name);
   if (preset !== undefined) apply(findPreset(preset).values as Record<string, unknown>, () => `preset ${preset}`);
   apply(fileValues, () => sources.file!.name);
   apply(sources.flags ?? {}, flagOf);

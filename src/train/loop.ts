@@ -70,6 +70,9 @@ export interface TrainOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Training has diverged: resuming would end the same way. */
+export class Diverged extends UserError {}
+
 const BN_MOMENTUM = 0.1;
 const START: Position = { epoch: 0, step: 0, loss: NO_MEAN, top1: NO_MEAN, seconds: 0, metrics: [] };
 
@@ -262,9 +265,9 @@ function checkFinite(state: StateDict, position: Position, recipe: Recipe): void
   }
 }
 
-function diverged(what: string, { epoch, step }: Position, recipe: Recipe, lr: number): UserError {
+function diverged(what: string, { epoch, step }: Position, recipe: Recipe, lr: number): Diverged {
   const lower = Number((baseLearningRate(recipe) / 10).toPrecision(2));
-  return new UserError(
+  return new Diverged(
     `${what} in epoch ${epoch + 1}, step ${step + 1}, at a learning rate of ${Number(lr.toPrecision(4))}: training has diverged.`,
     `Train again with a lower rate (--lr ${lower}) or a longer warm-up (--warmup-epochs ${Math.max(1, Math.ceil(recipe.warmup_epochs * 2))}). The last good checkpoint is kept.`,
   );

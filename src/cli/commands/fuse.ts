@@ -1,0 +1,46 @@
+import { requireForm } from '../../checkpoint/model-file.ts';
+import { UserError } from '../../core/errors.ts';
+import { EXIT } from '../exit.ts';
+import { fuseWithProof, proofText, saveFused } from '../finish-run.ts';
+import { imagesForCheck } from '../image-files.ts';
+import type { Io } from '../io.ts';
+import { openEvalLoader } from '../open-data.ts';
+import { openEngine, wholeNumber } from '../open-engine.ts';
+import { openModel } from '../open-model.ts';
+
+export interface FuseFlags {
+  readonly out?: string | undefined;
+  readonly images?: string | undefined;
+  readonly bound: string;
+  readonly engine?: string | undefined;
+  readonly threads?: string | undefined;
+  readonly json?: true | undefined;
+}
+
+const PROOF_BATCH = 16;
+
+/** `mobileone fuse`: writes the fused form with its proof; above the bound nothing is written. */
+export async function fuseCommand(io: Io, target: string, flags: FuseFlags): Promise<number> {
+  const bound = Number(flags.bound);
+  if (!(bound > 0)) throw new UserError(`--bound must be a number above 0, got "${flags.bound}".`, '', 2);
+  const threads = wholeNumber('--threads', flags.threads);
+  const opened = await openModel(target);
+  requireForm(opened.model, 'train', 'to fuse it');
+  const dataset = await imagesForCheck(opened, flags.images);
+  const out = flags.out ?? opened.run?.files.fused ?? opened.path.replace(/(\.safetensors)?$/, '-fused.safetensors');
+  const proofPath =
+    flags.out === undefined && opened.run ? opened.run.files.proof : out.replace(/(\.safetensors)?$/, '.proof.json');
+  const batch = Math.min(PROOF_BATCH, dataset.samples.length);
+  const loader = await openEvalLoader(dataset, batch, opened.model.preprocessing, ({ path, reason }) =>
+    io.err(`skipped: ${path}: ${reason}`),
+  );
+  try {
+    const engine = await openEngine(flags.engine ?? opened.run?.recipe.engine, threads);
+    const { fused, proof } = await fuseWithProof(engine, opened.model, loader.epoch(0), bound);
+    await saveFused(out, proofPath, fused, proof);
+    io.out(flags.json ? JSON.stringify({ path: out, ...proof }) : `${out}  ${proofText(proof)}`);
+    return EXIT.ok;
+  } finally {
+    await loader.close();
+  }
+}

@@ -1,0 +1,130 @@
+import { existsSync } from 'node:fs';
+import { type Form, type ModelFile, modelGraph } from '../../checkpoint/model-file.ts';
+import { bind } from '../../graph/bind.ts';
+import { cost, countParams } from '../../graph/cost.ts';
+import { groupDigits, printGraph } from '../../graph/print.ts';
+import { type MobileOneConfig, stageChannels } from '../../models/mobileone.ts';
+import { modelConfig } from '../../models/registry.ts';
+import { EXIT } from '../exit.ts';
+import type { Io } from '../io.ts';
+import { describeMachine } from '../machine.ts';
+import { wholeNumber } from '../open-engine.ts';
+import { openModel } from '../open-model.ts';
+
+export interface InfoFlags {
+  readonly size?: string | undefined;
+  readonly fused?: true | undefined;
+  readonly json?: true | undefined;
+}
+
+/** `mobileone info`: a variant, a file or a run layer by layer; without argument this machine. */
+export async function infoCommand(io: Io, what: string | undefined, flags: InfoFlags): Promise<number> {
+  const size = wholeNumber('--size', flags.size, 32);
+  if (what === undefined) return await machineInfo(io, flags.json === true);
+  if (!existsSync(what) && !/[/\\.]/.test(what)) {
+    const config = modelConfig(what);
+    describe(io, { title: `variant ${what}`, config, form: flags.fused ? 'fused' : 'train', size: size ?? 224 }, flags);
+    return EXIT.ok;
+  }
+  const { path, model, run } = await openModel(what);
+  const title = `${path}${model.variant ? `, ${model.variant}` : ''}`;
+  const training = run && { data: run.meta.data, epoch: run.meta.epoch, epochs: run.recipe.epochs };
+  describe(io, { title, ...model, size: size ?? model.preprocessing.size, model, training }, flags);
+  return EXIT.ok;
+}
+
+interface Described {
+  readonly title: string;
+  readonly config: MobileOneConfig;
+  readonly form: Form;
+  readonly size: number;
+  readonly model?: ModelFile;
+  readonly training?: { readonly data: string; readonly epoch: number; readonly epochs: number } | undefined;
+}
+
+function describe(io: Io, { title, config, form, size, model, training }: Described, { json }: InfoFlags): void {
+  const bound = bind(modelGraph(config, form), { N: 1, H: size, W: size });
+  const { macs, params, nodes } = cost(bound);
+  const fusedParams = countParams(modelGraph(config, 'fused'));
+  const { classes, preprocessing, metrics, proof, info } = model ?? {};
+  if (json) {
+    const about = {
+      form,
+      size,
+      params,
+      fusedParams,
+      macs,
+      config,
+      classes,
+      preprocessing,
+      metrics,
+      proof,
+      info,
+      training,
+      nodes,
+    };
+    io.out(JSON.stringify({ title, ...about }));
+    return;
+  }
+  io.out(printGraph(bound).trimEnd());
+  io.out("\nthe paper's stages (Table 7) and the names here");
+  for (const line of stageMap(config)) io.out(`  ${line}`);
+  io.out(`\n${title}: ${form} form, ${groupDigits(params)} parameters, ${groupDigits(macs)} MACs at ${size} px`);
+  if (form === 'train') io.out(`fused: ${groupDigits(fusedParams)} parameters`);
+  if (classes)
+    io.out(`${classes.length} classes: ${classes.slice(0, 20).join(', ')}${classes.length > 20 ? ', …' : ''}`);
+  if (preprocessing) {
+    const { cropPct, mean, std } = preprocessing;
+    io.out(
+      `preprocessing: short side to ${Math.round(preprocessing.size / cropPct)}, center ${preprocessing.size}, mean ${mean.join(' ')}, std ${std.join(' ')}`,
+    );
+  }
+  if (metrics)
+    io.out(
+      `measured: ${Object.entries(metrics)
+        .map(([name, value]) => `${name} ${Number(value.toPrecision(5))}`)
+        .join(', ')}`,
+    );
+  if (proof)
+    io.out(
+      `proof of fusing: ${proof.images} images, difference ${proof.relativeDifference.toExponential(1)}, ${proof.passed ? 'passed' : 'failed'}`,
+    );
+  if (training) io.out(`trained on ${training.data}, ${training.epoch} of ${training.epochs} epochs`);
+}
+
+/** Which stage of the paper is which part of the graph. */
+function stageMap(config: MobileOneConfig): string[] {
+  const { stem, stages } = stageChannels(config);
+  const { depths, num_conv_branches: k, se_blocks } = config;
+  const row = (paper: string, name: string, blocks: number, stage: number): string => {
+    const se = se_blocks[stage]! > 0 ? `, SE in the last ${se_blocks[stage]}` : '';
+    return `${paper.padEnd(13)} ${name.padEnd(18)} ${blocks} × (depthwise 3×3 + pointwise), ${stages[stage]} channels, k ${k}${se}`;
+  };
+  return [
+    `${'stage 1'.padEnd(13)} ${'stem'.padEnd(18)} one dense 3×3, stride 2, ${stem} channels, k 1 (as released; the paper draws a pair)`,
+    row('stage 2', 'stages.0', depths[0], 0),
+    row('stage 3', 'stages.1', depths[1], 1),
+    row('stages 4 and 5', 'stages.2', depths[2], 2),
+    row('stage 6', 'stages.3', depths[3], 3),
+    `${'stages 7, 8'.padEnd(13)} ${'head.global_pool, head.fc'.padEnd(18)} average pool, linear ${stages[3]} → ${config.num_classes}`,
+  ];
+}
+
+async function machineInfo(io: Io, json: boolean): Promise<number> {
+  const machine = await describeMachine();
+  if (json) {
+    io.out(JSON.stringify(machine));
+    return EXIT.ok;
+  }
+  const { engines, packages, ...plain } = machine;
+  const lines: [string, string][] = [
+    ...Object.entries(plain).map(([name, value]): [string, string] => [name, String(value)]),
+    ...Object.entries(engines).map(([name, text]): [string, string] => [`engine ${name}`, text]),
+    ...Object.entries(packages).map(([name, version]): [string, string] => [
+      name,
+      version ?? `not installed (npm install ${name})`,
+    ]),
+  ];
+  for (const [name, value] of lines) io.out(`${name.padEnd(18)} ${value}`);
+  return EXIT.ok;
+}

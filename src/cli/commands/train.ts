@@ -1,0 +1,175 @@
+import { type ModelFile, modelGraph } from '../../checkpoint/model-file.ts';
+import { saveModel } from '../../checkpoint/store-node.ts';
+import type { EpochMetrics, RunEvent } from '../../core/events.ts';
+import type { StateDict } from '../../core/tensor.ts';
+import type { Engine } from '../../engine/engine.ts';
+import { mobileOne, VARIANTS } from '../../models/mobileone.ts';
+import { withPreprocess } from '../../models/preprocess.ts';
+import { Diverged, type RunStore, train } from '../../train/loop.ts';
+import { EXIT } from '../exit.ts';
+import { fuseWithProof, proofText, saveFused } from '../finish-run.ts';
+import type { Io } from '../io.ts';
+import { openLoaders, type RunLoaders } from '../open-data.ts';
+import { openEngine } from '../open-engine.ts';
+import { planNewRun, planResumedRun, type RunPlan } from '../plan-run.ts';
+import { showEvents } from '../progress.ts';
+import { makeRunFolder, recordEvents, savePosition } from '../run-folder.ts';
+import type { TrainFlags } from '../train-flags.ts';
+
+/** `mobileone train`: plans the run, trains, fuses with a proof; Ctrl-C saves first. Returns the exit code. */
+export async function trainCommand(
+  io: Io,
+  dir: string | undefined,
+  flags: TrainFlags,
+  commandLine: string,
+): Promise<number> {
+  const plan =
+    flags.resume === undefined ? await planNewRun(dir, flags, commandLine) : await planResumedRun(dir, flags);
+  const { recipe, files } = plan;
+  const engine = await openEngine(recipe.engine, recipe.threads);
+  const show = showEvents(io, flags.json === true);
+  const events = eventSink(plan, show);
+  const loaders = await openLoaders(plan.data, recipe, plan.preprocessing, ({ path, reason }) => {
+    events.emit({ type: 'skipped', path, reason });
+  });
+  const interruption = listenForInterrupt(io);
+  try {
+    return await runPlan({ io, plan, engine, loaders, events, signal: interruption.signal, json: flags.json === true });
+  } catch (error) {
+    if (events.recording && !(error instanceof Diverged))
+      io.err(`What was trained until the last checkpoint is kept. To go on: mobileone train --resume ${files.folder}`);
+    throw error;
+  } finally {
+    interruption.stop();
+    await loaders.close();
+  }
+}
+
+interface RunContext {
+  readonly io: Io;
+  readonly plan: RunPlan;
+  readonly engine: Engine;
+  readonly loaders: RunLoaders;
+  readonly events: EventSink;
+  readonly signal: AbortSignal;
+  readonly json: boolean;
+}
+
+async function runPlan({ io, plan, engine, loaders, events, signal, json }: RunContext): Promise<number> {
+  const { recipe, data, files, config, preprocessing, resume } = plan;
+  let final: ModelFile | undefined;
+  const store = runStore(plan, engine, (model) => {
+    final = model;
+  });
+  const run = train({
+    run: files.folder,
+    recipe,
+    model: withPreprocess(mobileOne(config), preprocessing),
+    classes: data.train.classes,
+    engine,
+    ...loaders,
+    trainImages: data.train.samples.length,
+    valImages: data.val.samples.length,
+    store,
+    resume,
+    initial: plan.initial,
+    signal,
+  });
+  for await (const event of run) {
+    if (event.type === 'start') {
+      if (!resume) await makeRunFolder(files, plan.recipeText);
+      events.record();
+      events.emit(event);
+      for (const message of plan.warnings) events.emit({ type: 'warning', message });
+    } else if (event.type === 'end') {
+      const { fused, proof } = await fuseWithProof(engine, final!, loaders.val.epoch(0));
+      await saveFused(files.fused, files.proof, fused, proof);
+      const { images, relativeDifference } = proof;
+      events.emit({ type: 'fused', path: files.fused, images, relativeDifference });
+      events.emit(event);
+      if (!json) sayWhatIsThere(io, plan, event.metrics, proofText(proof));
+    } else {
+      events.emit(event);
+      if (event.type === 'interrupted') {
+        if (!json) io.out(`To go on: mobileone train --resume ${files.folder}`);
+        return EXIT.interrupted;
+      }
+    }
+  }
+  return EXIT.ok;
+}
+
+function sayWhatIsThere(io: Io, { files }: RunPlan, metrics: EpochMetrics, proof: string): void {
+  io.out(`model  ${files.model}  train form, top-1 ${metrics.valTop1.toFixed(2)} % on the validation images`);
+  io.out(`fused  ${files.fused}  ${proof}`);
+  io.out(`next   mobileone predict ${files.folder} IMAGE…   mobileone export ${files.folder}`);
+}
+
+/** Where the loop saves: checkpoints with the plan's facts, models as files. */
+function runStore(plan: RunPlan, engine: Engine, keepFinal: (model: ModelFile) => void): RunStore {
+  const { recipe, data, files, config, preprocessing, samples, dir, commandLine } = plan;
+  const variant = Object.entries(VARIANTS).find(([, own]) => sameArchitecture(own, config))?.[0];
+  const common = { config, ...(variant ? { variant } : {}), classes: data.train.classes, preprocessing };
+  const { threads } = engine.capabilities();
+  const meta = { ...common, recipe, seed: recipe.seed, data: dir, samples, threads, commandLine };
+  return {
+    checkpoint: (state, position) => savePosition(files, meta, state, position),
+    async model(kind, state: StateDict, { epoch, valLoss, valTop1, valTop5 }) {
+      const metrics = { epoch, valLoss, valTop1, valTop5 };
+      const model: ModelFile = {
+        ...common,
+        form: 'train',
+        graph: modelGraph(config, 'train'),
+        state,
+        metrics,
+        info: {},
+      };
+      const path = kind === 'best' ? files.best : files.model;
+      await saveModel(path, model);
+      if (kind === 'final') keepFinal(model);
+      return path;
+    },
+  };
+}
+
+function sameArchitecture(a: object, b: object): boolean {
+  const text = (config: object): string => JSON.stringify({ ...config, num_classes: 0 }, Object.keys(config).sort());
+  return text(a) === text(b);
+}
+
+interface EventSink {
+  emit(event: RunEvent): void;
+  /** Begins to write events into the run folder, those so far included. */
+  record(): void;
+  readonly recording: boolean;
+}
+
+function eventSink({ files }: RunPlan, show: (event: RunEvent) => void): EventSink {
+  const waiting: RunEvent[] = [];
+  let write: ((event: RunEvent) => void) | undefined;
+  return {
+    emit(event) {
+      show(event);
+      if (write) write(event);
+      else waiting.push(event);
+    },
+    record() {
+      write = recordEvents(files);
+      waiting.splice(0).forEach(write);
+    },
+    get recording() {
+      return write !== undefined;
+    },
+  };
+}
+
+/** The first Ctrl-C asks the loop to save and stop, the second ends the process. */
+function listenForInterrupt(io: Io): { signal: AbortSignal; stop: () => void } {
+  const controller = new AbortController();
+  const stop = io.onInterrupt((count) => {
+    if (count > 1) io.quit(EXIT.interrupted);
+    controller.abort();
+    io.err('Finishing this step and saving … (once more: quit at once, losing what came after the last checkpoint)');
+  });
+  return { signal: controller.signal, stop };
+}

@@ -1,0 +1,71 @@
+/** Which labeled images a command looks at, and how their classes match the model's. */
+import { readdir } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { closestMatch, UserError } from '../core/errors.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { readFolder } from '../data/readers/folder-node.ts';
+import type { OpenedModel } from './open-model.ts';
+import { differences } from './plan-run.ts';
+
+export interface LabeledImages {
+  readonly dataset: Dataset;
+  /** For people: `val of photos`. */
+  readonly description: string;
+  readonly warnings: readonly string[];
+}
+
+const SPLITS = ['train', 'val', 'test', 'all'] as const;
+type Split = (typeof SPLITS)[number];
+
+function checkSplit(name: string): Split {
+  if ((SPLITS as readonly string[]).includes(name)) return name as Split;
+  const near = closestMatch(name, SPLITS);
+  throw new UserError(
+    `There is no split "${name}".`,
+    `${near ? `Did you mean ${near}? ` : ''}Choose one of ${SPLITS.join(', ')}.`,
+    2,
+  );
+}
+
+/**
+ * The images to evaluate a model on: the folder's, or the run's own. Without `split`: val where the folder has its
+ * own or the run held some out of this very folder, else all. Labels are the model's class numbers.
+ */
+export async function labeledImages({ model, run }: OpenedModel, dir?: string, split?: string): Promise<LabeledImages> {
+  const folder = dir ?? run?.meta.data;
+  if (folder === undefined)
+    throw new UserError(
+      'There is no folder of images.',
+      'A file does not know its images; name a folder with one folder per class.',
+      2,
+    );
+  const own = run !== undefined && resolve(folder) === run.meta.data;
+  const { val_fraction, seed } = run?.recipe ?? { val_fraction: 0.5, seed: 0 };
+  const choice = split === undefined ? (own || (await hasOwnVal(folder)) ? 'val' : 'all') : checkSplit(split);
+  const data = await readFolder(folder, { valFraction: val_fraction, seed });
+  const parts = choice === 'all' ? [data.train, data.val, ...(data.test ? [data.test] : [])] : [data[choice]];
+  const samples = parts.flatMap((part) => part?.samples ?? []);
+  if (samples.length === 0) throw new UserError(`${folder} has no ${choice} images.`, 'Choose another --split.');
+  const dataset = relabel({ classes: data.train.classes, samples }, model.classes, folder);
+  const which = choice === 'all' ? 'all images' : `${choice} images`;
+  return { dataset, description: `${which} of ${folder}`, warnings: data.warnings };
+}
+
+async function hasOwnVal(folder: string): Promise<boolean> {
+  const names = await readdir(folder).catch(() => []);
+  return names.some((name) => ['val', 'valid', 'validation'].includes(name));
+}
+
+/** The dataset with the model's class numbers. Numbered classes (of files without names) are matched in order. */
+function relabel({ classes, samples }: Dataset, wanted: readonly string[], folder: string): Dataset {
+  const unnamed = wanted.every((name, i) => name === String(i));
+  const index = classes.map((name, i) => (unnamed && classes.length === wanted.length ? i : wanted.indexOf(name)));
+  if (index.includes(-1))
+    throw new UserError(
+      `${folder} has other classes than the model: ${differences(wanted, classes)}.`,
+      unnamed
+        ? `The model has ${wanted.length} classes without names; a folder of ${wanted.length} classes would be matched in order.`
+        : 'Rename the class folders to the names the model was trained with; mobileone info MODEL lists them.',
+    );
+  return { classes: wanted, samples: samples.map(({ path, label }) => ({ path, label: index[label]! })) };
+}

@@ -1,0 +1,111 @@
+/** Folders of images as loaders. */
+import { availableParallelism } from 'node:os';
+import { createLoader, type Loader } from '../batches/loader-node.ts';
+import { UserError } from '../core/errors.ts';
+import { hashText, permutation, random } from '../core/random.ts';
+import type { Dataset, SplitDataset } from '../data/dataset.ts';
+import type { Preprocessing } from '../images/preprocess.ts';
+import type { Recipe } from '../recipe/recipe.ts';
+
+export type OnSkip = (skipped: { readonly path: string; readonly reason: string }) => void;
+
+export interface RunLoaders {
+  readonly train: Loader;
+  readonly val: Loader;
+  readonly calibration: Loader;
+  readonly evalBatch: number;
+  readonly calibrationBatch: number;
+  close(): Promise<void>;
+}
+
+/** Loader threads when they are left open: half the cores, at most 8. */
+export function defaultWorkers(): number {
+  return Math.max(1, Math.min(8, Math.floor(availableParallelism() / 2)));
+}
+
+/** Training samples for recalibration: the same ones each time, in the dataset's order. */
+function pickSamples({ classes, samples }: Dataset, count: number, seed: number): Dataset {
+  if (count >= samples.length) return { classes, samples };
+  const order = permutation(samples.length, random(seed, hashText('recalibrate')));
+  return { classes, samples: [...order.subarray(0, count)].sort((a, b) => a - b).map((i) => samples[i]!) };
+}
+
+/** Opens the three loaders of a run. Throws a UserError when there are fewer training images than a batch. */
+export async function openLoaders(
+  data: SplitDataset,
+  recipe: Recipe,
+  preprocessing: Preprocessing,
+  onSkip: OnSkip,
+): Promise<RunLoaders> {
+  const images = data.train.samples.length;
+  if (images < recipe.batch_size)
+    throw new UserError(
+      `There are ${images} training images, fewer than one batch of ${recipe.batch_size}.`,
+      `Add images, or train with --batch-size ${Math.max(2, 2 ** Math.floor(Math.log2(images / 2)))}.`,
+    );
+  const common = {
+    size: recipe.size,
+    seed: recipe.seed,
+    workers: recipe.workers ?? defaultWorkers(),
+    preprocessing,
+    onSkip,
+  };
+  const calibrationData = pickSamples(data.train, recipe.recalibrate_images, recipe.seed);
+  const evalBatch = Math.min(recipe.batch_size, data.val.samples.length);
+  const calibrationBatch = Math.min(recipe.batch_size, Math.max(1, calibrationData.samples.length));
+  const opened: Loader[] = [];
+  const open = async (dataset: Dataset, batchSize: number, train: boolean): Promise<Loader> => {
+    const options = { ...common, dataset, batchSize, train, dropLast: train, augment: augmentOf(recipe) };
+    const loader = await createLoader(options);
+    opened.push(loader);
+    return loader;
+  };
+  const close = async (): Promise<void> => {
+    for (const loader of opened.splice(0)) await loader.close();
+  };
+  try {
+    const train = await open(data.train, recipe.batch_size, true);
+    const val = await open(data.val, evalBatch, false);
+    const calibration = recipe.recalibrate_images > 0 ? await open(calibrationData, calibrationBatch, false) : val;
+    return { train, val, calibration, evalBatch, calibrationBatch, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Opens a loader for evaluation. */
+export async function openEvalLoader(
+  dataset: Dataset,
+  batchSize: number,
+  preprocessing: Preprocessing,
+  onSkip: OnSkip,
+): Promise<Loader> {
+  return await createLoader({
+    dataset,
+    batchSize,
+    size: preprocessing.size,
+    train: false,
+    augment: { cropScale: [1, 1], cropRatio: [1, 1], hflip: 0 },
+    seed: 0,
+    workers: defaultWorkers(),
+    preprocessing,
+    onSkip,
+  });
+}
+
+type Augment = Parameters<typeof createLoader>[0]['augment'];
+
+/** The recipe's augmentation as the loader takes it. */
+export function augmentOf(recipe: Recipe): Augment {
+  const { crop_scale_min, crop_ratio, hflip, rotate, translate, scale, brightness, contrast, saturation, hue } = recipe;
+  const affine = rotate > 0 || translate > 0 || scale > 0;
+  const jitter = brightness > 0 || contrast > 0 || saturation > 0 || hue > 0;
+  return {
+    cropScale: [crop_scale_min, 1],
+    cropRatio: [1 / crop_ratio, crop_ratio],
+    hflip,
+    ...(affine ? { affine: { degrees: rotate, translate, scale: [1 - scale, 1 + scale] } } : {}),
+    ...(jitter ? { colorJitter: { brightness, contrast, saturation, hue } } : {}),
+  };
+}

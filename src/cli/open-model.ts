@@ -1,0 +1,53 @@
+/** Opens what a user calls a model: a run folder or a file. */
+import { existsSync, statSync } from 'node:fs';
+import type { ModelFile } from '../checkpoint/model-file.ts';
+import { loadCheckpoint, loadModel } from '../checkpoint/store-node.ts';
+import { closestMatch, UserError } from '../core/errors.ts';
+import type { StateDict } from '../core/tensor.ts';
+import { VARIANTS } from '../models/mobileone.ts';
+import type { Recipe } from '../recipe/recipe.ts';
+import { resolveRecipe } from '../recipe/resolve.ts';
+import { isRunFolder, type RunFiles, type RunMeta, runFiles } from './run-folder.ts';
+
+export interface OpenedRun {
+  readonly files: RunFiles;
+  readonly meta: RunMeta;
+  readonly recipe: Recipe;
+}
+
+export interface OpenedModel {
+  readonly path: string;
+  readonly model: ModelFile;
+  /** Where the model came from, if a run folder was named. */
+  readonly run?: OpenedRun;
+}
+
+/** Reads where a run stands. Throws a UserError when the folder holds no run or no checkpoint. */
+export async function openRun(folder: string): Promise<OpenedRun & { readonly state: StateDict }> {
+  const files = runFiles(folder);
+  if (!existsSync(folder)) throw new UserError(`There is no folder ${folder}.`, 'Check the path of the run.');
+  if (!isRunFolder(folder))
+    throw new UserError(`${folder} is not a run.`, 'A run folder is what mobileone train makes.');
+  if (!existsSync(files.last))
+    throw new UserError(`${folder} has no checkpoint yet.`, 'It stopped before its first one; begin a new run.');
+  const { meta, state } = await loadCheckpoint(files.last);
+  const { recipe } = resolveRecipe({ file: { name: files.last, values: meta.recipe } });
+  return { files, meta: meta as RunMeta, recipe, state };
+}
+
+/** Opens a run (its final model, else the best so far, else the last) or a file. */
+export async function openModel(target: string): Promise<OpenedModel> {
+  if (!existsSync(target)) {
+    const variant = closestMatch(target, Object.keys(VARIANTS));
+    throw new UserError(
+      `There is no run or file ${target}.`,
+      variant
+        ? `A variant alone (${variant}) has no trained weights; name a run folder or a .safetensors file.`
+        : 'Check the path.',
+    );
+  }
+  if (!statSync(target).isDirectory()) return { path: target, model: await loadModel(target) };
+  const { files, meta, recipe } = await openRun(target);
+  const path = [files.model, files.best, files.last].find((file) => existsSync(file))!;
+  return { path, model: await loadModel(path), run: { files, meta, recipe } };
+}

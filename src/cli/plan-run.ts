@@ -1,0 +1,184 @@
+/** Decides what a training run is, before anything is written: a new one, or one that goes on. */
+import { resolve } from 'node:path';
+import { type ModelFile, requireForm } from '../checkpoint/model-file.ts';
+import { UserError } from '../core/errors.ts';
+import type { StateDict } from '../core/tensor.ts';
+import type { SplitDataset } from '../data/dataset.ts';
+import { readFolder } from '../data/readers/folder-node.ts';
+import { DEFAULT_PREPROCESSING, type Preprocessing } from '../images/preprocess.ts';
+import { type MobileOneConfig, mobileOne } from '../models/mobileone.ts';
+import { modelConfig } from '../models/registry.ts';
+import { flagOf } from '../recipe/parse.ts';
+import type { FieldName, Recipe } from '../recipe/recipe.ts';
+import { resolveRecipe } from '../recipe/resolve.ts';
+import type { Position } from '../train/loop.ts';
+import { openModel, openRun } from './open-model.ts';
+import { readRecipeFile, recipeYaml } from './recipe-file.ts';
+import { chooseRunFolder, fingerprint, latestRun, type RunFiles } from './run-folder.ts';
+import { recipeFlags, type TrainFlags } from './train-flags.ts';
+
+export interface RunPlan {
+  readonly recipe: Recipe;
+  /** The text of recipe.yaml for a new run. */
+  readonly recipeText: string;
+  /** Folder of the images. */
+  readonly dir: string;
+  readonly data: SplitDataset;
+  /** Fingerprint of the training samples. */
+  readonly samples: string;
+  readonly config: MobileOneConfig;
+  readonly preprocessing: Preprocessing;
+  readonly files: RunFiles;
+  readonly commandLine: string;
+  readonly warnings: readonly string[];
+  readonly initial?: StateDict;
+  readonly resume?: { readonly state: StateDict; readonly position: Position };
+}
+
+/** Plans a new run from flags, preset and recipe file. */
+export async function planNewRun(dir: string | undefined, flags: TrainFlags, commandLine: string): Promise<RunPlan> {
+  if (dir === undefined)
+    throw new UserError(
+      'There is no folder of images.',
+      'Name one: mobileone train DIR, with DIR/CLASS/image.jpg inside.',
+      2,
+    );
+  const init = flags.init === undefined ? undefined : (await openModel(flags.init)).model;
+  const resolved = resolveRecipe({
+    model: init && { name: `--init ${flags.init}`, values: architectureOf(init) },
+    preset: flags.preset,
+    file: flags.recipe === undefined ? undefined : await readRecipeFile(flags.recipe),
+    flags: recipeFlags(flags),
+  });
+  const { recipe } = resolved;
+  modelConfig(recipe.variant);
+  const data = await readFolder(dir, { valFraction: recipe.val_fraction, seed: recipe.seed });
+  const config: MobileOneConfig = {
+    ...modelConfig(recipe.variant, given(recipe)),
+    ...(init ? { rd_divisor: init.config.rd_divisor } : {}),
+    num_classes: data.train.classes.length,
+  };
+  const begun = init && initialWeights(init, config, flags.init!);
+  const { mean, std } = init?.preprocessing ?? DEFAULT_PREPROCESSING;
+  return {
+    recipe,
+    recipeText: recipeYaml(resolved, commandLine),
+    dir: resolve(dir),
+    data,
+    samples: fingerprint(data.train.samples, dir),
+    config,
+    preprocessing: { size: recipe.size, cropPct: recipe.crop_pct, mean, std, interpolation: 'bilinear' },
+    files: await chooseRunFolder(flags.out, dir, recipe.variant),
+    commandLine,
+    warnings: [...data.warnings, ...(begun?.warnings ?? [])],
+    ...(begun ? { initial: begun.state } : {}),
+  };
+}
+
+/** Architecture fields that the recipe sets; the variant gives the others. */
+function given({ num_conv_branches, depths, widths, se_blocks }: Recipe): Partial<MobileOneConfig> {
+  const fields = { num_conv_branches, depths, widths, se_blocks };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
+}
+
+function architectureOf({ variant, config, form }: ModelFile): Partial<Recipe> {
+  requireForm({ form }, 'train', 'to begin training with');
+  const { num_conv_branches, depths, widths, se_blocks } = config;
+  return variant ? { variant } : { num_conv_branches, depths, widths, se_blocks };
+}
+
+/** The weights of a model that fit the network to train; its classifier may be for other classes. */
+function initialWeights(
+  init: ModelFile,
+  config: MobileOneConfig,
+  name: string,
+): { state: StateDict; warnings: string[] } {
+  const { params } = mobileOne(config);
+  const fits = (key: string): boolean => String(init.state.get(key)?.shape) === String(params[key]?.shape);
+  const misfits = [...new Set([...Object.keys(params), ...init.state.keys()])].filter((key) => !fits(key));
+  const inBody = misfits.filter((key) => !key.startsWith('head.'));
+  if (inBody.length > 0)
+    throw new UserError(
+      `${name} is another network than the recipe's: ${inBody.length} parameters differ, the first is ${inBody[0]}.`,
+      `It is ${init.variant ? `a ${init.variant}` : 'no released variant'}; leave the architecture out to take it from the file.`,
+    );
+  const state = new Map([...init.state].filter(([key]) => params[key] && fits(key)));
+  const from = init.config.num_classes;
+  const warnings =
+    misfits.length > 0
+      ? [`The classifier of ${name} is for ${from} classes; it begins anew for ${config.num_classes}.`]
+      : [];
+  return { state, warnings };
+}
+
+/** Fields that may change while a run goes on, since they do not change what it computes. */
+const FREE_FIELDS: readonly FieldName[] = ['workers', 'checkpoint_every', 'threads'];
+
+/** Plans the rest of a run that stopped. */
+export async function planResumedRun(dir: string | undefined, flags: TrainFlags): Promise<RunPlan> {
+  const target = typeof flags.resume === 'string' ? flags.resume : await latestRun();
+  const { files, meta, state } = await openRun(target);
+  const changed = recipeFlags(flags);
+  const fixed = [
+    ...Object.keys(changed)
+      .filter((name) => !FREE_FIELDS.includes(name as FieldName))
+      .map((name) => flagOf(name as FieldName)),
+    ...(['out', 'init', 'preset', 'recipe'] as const)
+      .filter((name) => flags[name] !== undefined)
+      .map((name) => `--${name}`),
+  ];
+  if (fixed.length > 0)
+    throw new UserError(
+      `${fixed.join(', ')} can't change while a run goes on.`,
+      `Leave it out, or begin a new run with the weights so far: mobileone train DIR --init ${target} ${fixed[0]} …`,
+      2,
+    );
+  const file = { name: files.last, values: { ...meta.recipe, threads: meta.threads } };
+  const { recipe } = resolveRecipe({ file, flags: changed });
+  const folder = dir ?? meta.data;
+  const data = await readFolder(folder, { valFraction: recipe.val_fraction, seed: recipe.seed });
+  if (String(data.train.classes) !== String(meta.classes))
+    throw new UserError(
+      `${folder} has other classes than the run began with: ${differences(meta.classes, data.train.classes)}.`,
+      `Name the folder it began with: mobileone train DIR --resume ${target}`,
+    );
+  const samples = fingerprint(data.train.samples, folder);
+  const warnings = [...data.warnings];
+  if (samples !== meta.samples)
+    warnings.push('The training images are not the ones the run began with; it goes on, but differently.');
+  if (recipe.threads !== meta.threads)
+    warnings.push(`The run used ${meta.threads} threads; with ${recipe.threads} the last bits of the weights differ.`);
+  const stepsPerEpoch = Math.floor(data.train.samples.length / recipe.batch_size);
+  const { epoch, step, loss, top1, seconds, metrics, best } = meta;
+  const position: Position = {
+    epoch,
+    step: Math.min(step, stepsPerEpoch),
+    loss,
+    top1,
+    seconds,
+    metrics,
+    ...(best ? { best } : {}),
+  };
+  return {
+    recipe,
+    recipeText: '',
+    dir: resolve(folder),
+    data,
+    samples,
+    config: meta.config,
+    preprocessing: meta.preprocessing,
+    files,
+    commandLine: meta.commandLine,
+    warnings,
+    resume: { state, position },
+  };
+}
+
+/** What one list of classes has and the other lacks, in words. */
+export function differences(before: readonly string[], now: readonly string[]): string {
+  const list = (names: readonly string[]): string => names.slice(0, 5).join(', ') + (names.length > 5 ? ', …' : '');
+  const gone = before.filter((name) => !now.includes(name));
+  const added = now.filter((name) => !before.includes(name));
+  const parts = [...(gone.length ? [`without ${list(gone)}`] : []), ...(added.length ? [`with ${list(added)}`] : [])];
+  return parts.length ? parts.join(' and ') : 'in another order';
+}

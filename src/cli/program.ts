@@ -1,0 +1,142 @@
+/** The command line: verbs, arguments and flags. What a verb does is imported when it runs. */
+import type { Command as TypedCommand } from '@commander-js/extra-typings';
+import { Command } from 'commander';
+import pc from 'picocolors';
+import { VERSION } from '../core/version.ts';
+import { PRESETS } from '../recipe/presets.ts';
+import type { Io } from './io.ts';
+import { recipeOptions, type TrainFlags } from './train-flags.ts';
+
+const MODEL = 'a run folder, or a .safetensors file (of mobileone, timm or Apple)';
+const ENGINE = 'wasm or reference (wasm)';
+const THREADS = 'threads of the engine (as many as cores)';
+
+/** Builds the program; `finish` gets the exit code of the verb that ran. */
+export function buildProgram(io: Io, finish: (code: number) => void): Command {
+  const program = new Command('mobileone');
+  program
+    .description('Train MobileOne on your images, fuse it with a proof, export it, and measure it.')
+    .version(VERSION, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .configureOutput({
+      writeOut: (text) => io.out(text.trimEnd()),
+      writeErr: (text) => io.err(text.trimEnd()),
+      outputError: (text, write) => write(text.replace(/^error:/, pc.red('error:'))),
+      getOutHelpWidth: () => Math.min(io.columns(), 120),
+    })
+    .exitOverride()
+    .showSuggestionAfterError(true);
+  addTraining(program, io, finish);
+  addUsing(program as unknown as TypedCommand, io, finish);
+  addMeasuring(program as unknown as TypedCommand, io, finish);
+  return program;
+}
+
+function addTraining(program: Command, io: Io, finish: (code: number) => void): void {
+  const train = program
+    .command('train')
+    .description('Train on a folder of images: DIR/CLASS/*, or DIR/train/CLASS/* and DIR/val/CLASS/*.')
+    .argument('[data]', 'the folder of images')
+    .option('--out <run>', 'the run folder to make (runs/DATA-VARIANT-N)')
+    .option('--resume [run]', 'go on with a run that stopped (the latest in runs/)')
+    .option('--init <file>', `begin with the weights of a model: ${MODEL}`)
+    .option('--preset <name>', `begin with a preset: ${Object.keys(PRESETS).join(', ')}`)
+    .option('--recipe <file>', 'a YAML or JSON file of recipe fields')
+    .option('--json', 'print events, one JSON object a line');
+  for (const option of recipeOptions()) train.addOption(option);
+  train.action(async (data: string | undefined, options: TrainFlags) => {
+    const { trainCommand } = await import('./commands/train.ts');
+    finish(await trainCommand(io, data, options, commandLine(program)));
+  });
+}
+
+/** The command line as it could be typed again. */
+function commandLine(program: Command): string {
+  const { rawArgs = [] } = program as unknown as { rawArgs?: string[] };
+  return ['mobileone', ...rawArgs.map((arg) => (/^[\w@%+=:,./-]+$/.test(arg) ? arg : JSON.stringify(arg)))].join(' ');
+}
+
+function addUsing(program: TypedCommand, io: Io, finish: (code: number) => void): void {
+  program
+    .command('eval')
+    .description('Measure accuracy on labeled images.')
+    .argument('<model>', MODEL)
+    .argument('[data]', "a folder of images by class (a run's own validation images)")
+    .option('--split <name>', 'train, val, test or all (val where there is one, else all)')
+    .option('--batch-size <n>', 'images a batch', '32')
+    .option('--engine <name>', ENGINE)
+    .option('--threads <n>', THREADS)
+    .option('--json', 'print the result as JSON')
+    .action(async (model, data, options) => {
+      const { evalCommand } = await import('./commands/eval.ts');
+      finish(await evalCommand(io, model, data, options));
+    });
+  program
+    .command('predict')
+    .description('Say what images show.')
+    .argument('<model>', MODEL)
+    .argument('<images...>', 'image files or folders')
+    .option('--top <n>', 'classes to print', '5')
+    .option('--engine <name>', ENGINE)
+    .option('--threads <n>', THREADS)
+    .option('--json', 'print one JSON object an image')
+    .action(async (model, images, options) => {
+      const { predictCommand } = await import('./commands/predict.ts');
+      finish(await predictCommand(io, model, images, options));
+    });
+  program
+    .command('fuse')
+    .description('Make the plain form that is shipped, and prove on images that it is the same model.')
+    .argument('<model>', MODEL)
+    .option('--out <file>', 'the file to write (fused.safetensors in the run, or MODEL-fused.safetensors)')
+    .option('--images <dir>', "images for the proof (a run's own validation images)")
+    .option('--bound <n>', 'largest logit difference allowed, relative to the largest logit', '1e-4')
+    .option('--engine <name>', ENGINE)
+    .option('--threads <n>', THREADS)
+    .option('--json', 'print the proof as JSON')
+    .action(async (model, options) => {
+      const { fuseCommand } = await import('./commands/fuse.ts');
+      finish(await fuseCommand(io, model, options));
+    });
+  program
+    .command('export')
+    .description('Write the model for other runtimes, run it there, and compare on images.')
+    .argument('<model>', MODEL)
+    .option('--format <name>', 'onnx', 'onnx')
+    .option('--out <dir>', 'the folder to make (export-onnx in the run, or MODEL-onnx)')
+    .option('--images <dir>', "images for the comparison (a run's own validation images)")
+    .option('--engine <name>', ENGINE)
+    .option('--threads <n>', THREADS)
+    .option('--json', 'print the result as JSON')
+    .action(async (model, options) => {
+      const { exportCommand } = await import('./commands/export.ts');
+      finish(await exportCommand(io, model, options));
+    });
+}
+
+function addMeasuring(program: TypedCommand, io: Io, finish: (code: number) => void): void {
+  program
+    .command('info')
+    .description('Describe a variant (s0 … s4), a file, a run, or, without argument, this machine.')
+    .argument('[what]', `a variant, ${MODEL}`)
+    .option('--size <n>', 'image side for the shapes and counts')
+    .option('--fused', 'show the fused form of a variant')
+    .option('--json', 'print it as JSON')
+    .action(async (what, options) => {
+      const { infoCommand } = await import('./commands/info.ts');
+      finish(await infoCommand(io, what, options));
+    });
+  program
+    .command('bench')
+    .description('Measure latency here: train form against fused, this engine against ONNX Runtime.')
+    .argument('<model>', `a variant, ${MODEL}`)
+    .option('--size <n>', 'image side')
+    .option('--threads <n>', 'threads', '1')
+    .option('--rounds <n>', 'rounds', '20')
+    .option('--runs <n>', 'runs a round', '50')
+    .option('--json', 'print the result as JSON')
+    .action(async (model, options) => {
+      const { benchCommand } = await import('./commands/bench.ts');
+      finish(await benchCommand(io, model, options));
+    });
+}

@@ -1,0 +1,172 @@
+/** The folder of a run: its files, and how events get into them. */
+import { createHash } from 'node:crypto';
+import { appendFileSync, closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
+import { mkdir, readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { saveCheckpoint, writeAtomic } from '../checkpoint/store-node.ts';
+import type { CheckpointMeta } from '../checkpoint/training-state.ts';
+import { UserError } from '../core/errors.ts';
+import type { EpochMetrics, RunEvent } from '../core/events.ts';
+import type { StateDict } from '../core/tensor.ts';
+import type { RunningMean } from '../evaluate/metrics.ts';
+import type { Position } from '../train/loop.ts';
+import { thinSteps } from './progress.ts';
+
+export interface RunFiles {
+  readonly folder: string;
+  readonly recipe: string;
+  readonly events: string;
+  readonly metrics: string;
+  readonly last: string;
+  readonly best: string;
+  /** The final weights: averaged, statistics recalibrated, train form. */
+  readonly model: string;
+  readonly fused: string;
+  readonly proof: string;
+}
+
+/** Paths of a run's files. */
+export function runFiles(folder: string): RunFiles {
+  const at = (...names: string[]): string => join(folder, ...names);
+  return {
+    folder,
+    recipe: at('recipe.yaml'),
+    events: at('events.jsonl'),
+    metrics: at('metrics.csv'),
+    last: at('checkpoints', 'last.safetensors'),
+    best: at('checkpoints', 'best.safetensors'),
+    model: at('model.safetensors'),
+    fused: at('fused.safetensors'),
+    proof: at('proof.json'),
+  };
+}
+
+/** True for a folder that holds a run. */
+export function isRunFolder(folder: string): boolean {
+  return existsSync(join(folder, 'checkpoints')) || existsSync(join(folder, 'recipe.yaml'));
+}
+
+/** Chooses a new run's folder: the one named, which must be new or empty, or the first free `runs/DATA-VARIANT-N`. */
+export async function chooseRunFolder(out: string | undefined, data: string, variant: string): Promise<RunFiles> {
+  if (out === undefined) {
+    const name = `${basename(resolve(data)).replace(/[^\w.-]+/g, '-')}-${variant}`;
+    for (let n = 1; ; n++) {
+      const folder = join('runs', `${name}-${n}`);
+      if (!existsSync(folder)) return runFiles(folder);
+    }
+  }
+  if (existsSync(out)) {
+    const folder = (await stat(out)).isDirectory();
+    const run = folder && isRunFolder(out);
+    if (!folder || (await readdir(out)).length > 0)
+      throw new UserError(
+        `${out} already exists${run ? ' and holds a run' : ''}.`,
+        run ? `Go on with it by mobileone train --resume ${out}, or name another --out.` : 'Name another --out.',
+      );
+  }
+  return runFiles(out);
+}
+
+/** Makes the folder of a run and writes its recipe. */
+export async function makeRunFolder(files: RunFiles, recipeYaml: string): Promise<void> {
+  try {
+    await mkdir(dirname(files.last), { recursive: true });
+  } catch (error) {
+    throw new UserError(
+      `The folder ${files.folder} can't be made: ${(error as Error).message}.`,
+      'Name another --out.',
+    );
+  }
+  await writeAtomic(files.recipe, recipeYaml);
+}
+
+/** The run in runs/ whose checkpoint is the newest; throws a UserError when there is none. */
+export async function latestRun(): Promise<string> {
+  const names = await readdir('runs').catch(() => []);
+  const runs = await Promise.all(
+    names.map(async (name) => {
+      const folder = join('runs', name);
+      return { folder, time: (await stat(runFiles(folder).last).catch(() => undefined))?.mtimeMs ?? 0 };
+    }),
+  );
+  const latest = runs.filter(({ time }) => time > 0).sort((a, b) => b.time - a.time)[0];
+  if (latest) return latest.folder;
+  throw new UserError('There is no run to resume in runs/.', 'Name its folder: mobileone train --resume RUN.');
+}
+
+/** What a checkpoint of a run says beyond what any checkpoint says. */
+export interface RunMeta extends CheckpointMeta {
+  /** Folder of the images. */
+  readonly data: string;
+  /** Fingerprint of the training samples, in order. */
+  readonly samples: string;
+  /** Threads of the engine, on which the last bits depend. */
+  readonly threads: number;
+  readonly loss: RunningMean;
+  readonly top1: RunningMean;
+  readonly commandLine: string;
+}
+
+/** Fingerprint of samples: which files, in which order, with which labels. */
+export function fingerprint(
+  samples: readonly { readonly path: string; readonly label: number }[],
+  root: string,
+): string {
+  const hash = createHash('sha256');
+  for (const { path, label } of samples)
+    hash.update(`${path.startsWith(root) ? path.slice(root.length) : path}\t${label}\n`);
+  return hash.digest('hex').slice(0, 16);
+}
+
+/** Writes `last`, and metrics.csv to match it. */
+export async function savePosition(
+  files: RunFiles,
+  meta: Omit<RunMeta, keyof Position>,
+  state: StateDict,
+  position: Position,
+): Promise<string> {
+  const all: RunMeta = { ...(meta as RunMeta), ...position };
+  await saveCheckpoint(files.last, { meta: all, state });
+  await writeAtomic(files.metrics, metricsCsv(position.metrics));
+  return files.last;
+}
+
+const COLUMNS = [
+  ...['epoch', 'trainLoss', 'trainTop1', 'valLoss', 'valTop1', 'valTop5'],
+  ...['lr', 'weightDecay', 'imagesPerSecond', 'seconds'],
+] as readonly (keyof EpochMetrics)[];
+
+/** Metrics of the epochs as CSV with a header. */
+export function metricsCsv(metrics: readonly EpochMetrics[]): string {
+  return [COLUMNS.join(','), ...metrics.map((row) => COLUMNS.map((name) => row[name]).join(',')), ''].join('\n');
+}
+
+/** Makes the function that appends events to events.jsonl; of steps at most one a second. */
+export function recordEvents(files: RunFiles): (event: RunEvent) => void {
+  const keep = thinSteps();
+  let start = endsInsideLine(files.events) ? '\n' : '';
+  return (event) => {
+    if (!keep(event)) return;
+    try {
+      appendFileSync(files.events, `${start}${JSON.stringify({ time: new Date().toISOString(), ...event })}\n`);
+      start = '';
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      const why = code === 'ENOSPC' ? 'the disk is full' : message;
+      throw new UserError(`${files.events} could not be written: ${why}.`, 'Free some space.');
+    }
+  };
+}
+
+/** True when a killed process left half a line at the end. */
+function endsInsideLine(path: string): boolean {
+  if (!existsSync(path)) return false;
+  const file = openSync(path, 'r');
+  try {
+    const { size } = fstatSync(file);
+    const last = new Uint8Array(1);
+    return size > 0 && readSync(file, last, 0, 1, size - 1) === 1 && last[0] !== 10;
+  } finally {
+    closeSync(file);
+  }
+}

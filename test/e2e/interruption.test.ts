@@ -1,0 +1,110 @@
+/** Runs that are stopped: by Ctrl-C, by kill -9, by a full disk. Resumed ones end with the same bits. */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { built, cli, makeImages, start, TINY, temporaryFolder } from './cli-process.ts';
+
+const { folder, remove } = temporaryFolder();
+const at = (...names: string[]): string => join(folder, ...names);
+/** Long enough to be stopped in the middle; a checkpoint after every step. */
+const ARGS = ['train', 'photos', ...TINY, '--epochs', '12', '--checkpoint-every', '1e-9'];
+const files = ['model.safetensors', 'fused.safetensors', join('checkpoints', 'best.safetensors')];
+
+function expectSameRun(run: string): void {
+  for (const file of files)
+    expect(readFileSync(at(run, file)).equals(readFileSync(at('whole', file))), file).toBe(true);
+}
+
+/** A file system of a few hundred kilobytes, or false where mounting is not allowed. */
+function mountSmall(path: string, size: string): boolean {
+  mkdirSync(path);
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', path], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+describe.skipIf(!built)('a stopped run (built)', () => {
+  beforeAll(async () => {
+    await makeImages(at('photos'), 12);
+    expect((await cli(folder, ...ARGS, '--out', 'whole')).code).toBe(0);
+  });
+  afterAll(remove);
+
+  it('finishes the step at Ctrl-C, saves, says how to go on, and goes on', async () => {
+    const run = start(folder, [...ARGS, '--out', 'stopped', '--json']);
+    await run.until(/"type":"epoch"[\s\S]*"type":"epoch"/);
+    run.child.kill('SIGINT');
+    const stopped = await run.done;
+    expect(stopped.code).toBe(130);
+    expect(stopped.err).toContain('Finishing this step and saving');
+    expect(JSON.parse(stopped.out.trim().split('\n').at(-1)!)).toMatchObject({ type: 'interrupted' });
+    const resumed = await cli(folder, 'train', '--resume', 'stopped');
+    expect(resumed.code).toBe(0);
+    expect(resumed.out).toContain('going on in epoch');
+    expectSameRun('stopped');
+  });
+
+  it('says in words how to go on, and quits at once at the second Ctrl-C', async () => {
+    const run = start(folder, [...ARGS, '--out', 'words']);
+    await run.until(/epoch 1\/12/);
+    run.child.kill('SIGTERM');
+    const { code, out } = await run.done;
+    expect(code).toBe(130);
+    expect(out).toContain('To go on: mobileone train --resume words');
+    const again = start(folder, ['train', '--resume', 'words']);
+    await again.until(/going on/);
+    again.child.kill('SIGINT');
+    again.child.kill('SIGINT');
+    expect((await again.done).code).toBe(130);
+    expect((await cli(folder, 'train', '--resume', 'words')).code).toBe(0);
+    expectSameRun('words');
+  });
+
+  it('goes on after kill -9, again and again, with the same final bits', async () => {
+    let run = start(folder, [...ARGS, '--out', 'killed', '--json']);
+    await run.until(/"type":"epoch"/);
+    for (const wait of [/"type":"checkpoint"/, /"type":"epoch"[\s\S]*"type":"epoch"/]) {
+      run.child.kill('SIGKILL');
+      await run.done;
+      run = start(folder, ['train', '--resume', 'killed', '--json']);
+      await run.until(wait);
+    }
+    run.child.kill('SIGKILL');
+    await run.done;
+    const last = await cli(folder, 'train', '--resume', 'killed');
+    expect(last.code).toBe(0);
+    expectSameRun('killed');
+    expect(readdirSync(at('killed', 'checkpoints')).sort()).toEqual(['best.safetensors', 'last.safetensors']);
+    const lines = readFileSync(at('killed', 'events.jsonl'), 'utf8').trim().split('\n');
+    expect(JSON.parse(lines.at(-1)!)).toMatchObject({ type: 'end' });
+    const metrics = (run: string): string[] => readFileSync(at(run, 'metrics.csv'), 'utf8').trim().split('\n');
+    const columns = (run: string): string[][] => metrics(run).map((line) => line.split(',').slice(0, 8));
+    expect(columns('killed')).toEqual(columns('whole'));
+  });
+
+  it('does nothing harmful when a finished run is resumed', async () => {
+    expect((await cli(folder, 'train', '--resume', 'whole')).code).toBe(0);
+    expectSameRun('killed');
+  });
+
+  it('keeps the last checkpoint when the disk is full', async (context) => {
+    const checkpoint = statSync(at('whole', 'checkpoints', 'last.safetensors')).size;
+    const small = at('small');
+    if (!mountSmall(small, `${Math.ceil((2.2 * checkpoint) / 1024)}k`))
+      return context.skip('needs the right to mount a small file system');
+    try {
+      const { code, err } = await cli(folder, ...ARGS, '--out', 'small/run');
+      expect(code).toBe(1);
+      expect(err).toMatch(/could not be written: the disk is full/);
+      expect(err).toContain('mobileone train --resume small/run');
+      expect(readdirSync(join(small, 'run', 'checkpoints')).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+      expect((await cli(folder, 'info', 'small/run')).code).toBe(0);
+    } finally {
+      execFileSync('umount', [small]);
+    }
+  });
+});
