@@ -23,11 +23,13 @@ export function defaultWorkers(): number {
   return Math.max(1, Math.min(8, Math.floor(availableParallelism() / 2)));
 }
 
-/** Training samples for recalibration: the same ones each time, in the dataset's order. */
+/**
+ * Training samples for recalibration: the same ones each time, in a random order, since a batch of one class has other
+ * statistics than a batch of all.
+ */
 function pickSamples({ classes, samples }: Dataset, count: number, seed: number): Dataset {
-  if (count >= samples.length) return { classes, samples };
   const order = permutation(samples.length, random(seed, hashText('recalibrate')));
-  return { classes, samples: [...order.subarray(0, count)].sort((a, b) => a - b).map((i) => samples[i]!) };
+  return { classes, samples: Array.from(order.subarray(0, count), (i) => samples[i]!) };
 }
 
 /** Opens the three loaders of a run. Throws a UserError when there are fewer training images than a batch. */

@@ -23,12 +23,14 @@ function barText(done: number): string {
 }
 
 /** The line of a finished epoch. */
-export function epochText(metrics: EpochMetrics, epochs: number, best: boolean): string {
+export function epochText(metrics: EpochMetrics, epochs: number, classes: number, best: boolean): string {
   const { epoch, trainLoss, trainTop1, valLoss, valTop1, valTop5, imagesPerSecond, seconds } = metrics;
+  // Of five classes or fewer top-5 says nothing.
+  const top5 = classes > 5 ? ` top-5 ${valTop5.toFixed(1)} %` : '';
   return [
     `epoch ${epoch + 1}/${epochs}`,
     `train loss ${trainLoss.toFixed(3)} top-1 ${trainTop1.toFixed(1)} %`,
-    `val loss ${valLoss.toFixed(3)} top-1 ${valTop1.toFixed(1)} % top-5 ${valTop5.toFixed(1)} %${best ? ' (best)' : ''}`,
+    `val loss ${valLoss.toFixed(3)} top-1 ${valTop1.toFixed(1)} %${top5}${best ? ' (best)' : ''}`,
     `${rateText(imagesPerSecond)} images/s`,
     durationText(seconds),
   ].join('  ');
@@ -39,6 +41,7 @@ export function showEvents(io: Io, json: boolean): (event: RunEvent) => void {
   if (json) return jsonEvents(io);
   let epochs = 0;
   let stepsPerEpoch = 0;
+  let classCount = 0;
   let shown = performance.now();
   let barShown = false;
   const line = (text: string): void => {
@@ -51,7 +54,8 @@ export function showEvents(io: Io, json: boolean): (event: RunEvent) => void {
       case 'start': {
         ({ epochs, stepsPerEpoch } = event);
         const { run, trainImages, valImages, classes, resumedFrom } = event;
-        line(`${run}: ${classes.length} classes, ${trainImages} training and ${valImages} validation images`);
+        classCount = classes.length;
+        line(`${run}: ${classCount} classes, ${trainImages} training and ${valImages} validation images`);
         if (resumedFrom) line(`going on in epoch ${resumedFrom.epoch + 1}, after step ${resumedFrom.step}`);
         return;
       }
@@ -72,7 +76,7 @@ export function showEvents(io: Io, json: boolean): (event: RunEvent) => void {
         return;
       }
       case 'epoch':
-        return line(epochText(event.metrics, epochs, event.best));
+        return line(epochText(event.metrics, epochs, classCount, event.best));
       case 'interrupted':
         return line(`interrupted in epoch ${event.epoch + 1}, after step ${event.step}; saved to ${event.checkpoint}`);
       default:

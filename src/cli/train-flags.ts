@@ -1,6 +1,6 @@
 /** The recipe's fields as flags of `train`, and back. */
 import { Option } from 'commander';
-import { acceptsText, valueText } from '../recipe/document.ts';
+import { valueText } from '../recipe/document.ts';
 import { FIELD_NAMES, FIELDS, type Field } from '../recipe/fields.ts';
 import { flagOf } from '../recipe/parse.ts';
 import type { FieldName } from '../recipe/recipe.ts';
@@ -19,8 +19,7 @@ export interface TrainFlags extends Readonly<Record<string, unknown>> {
 /** Makes the options of a field; a boolean gets a `--no-` twin. */
 function fieldOptions(name: FieldName): Option[] {
   const field: Field = FIELDS[name];
-  const auto = field.auto ? `; auto: ${field.auto}` : '';
-  const text = `${field.text} (${valueText(field.default)}${auto})`;
+  const text = `${field.text} Default: ${valueText(field.default)}${field.auto ? `, ${field.auto}` : ''}.`;
   const group = `Recipe, ${field.group}:`;
   if (field.type === 'boolean') {
     const off = new Option(`--no-${flagOf(name).slice(2)}`, 'Switch it off.').helpGroup(group);
@@ -28,7 +27,7 @@ function fieldOptions(name: FieldName): Option[] {
   }
   const short = field.alias ? `-${field.alias}, ` : '';
   const kind = field.type === 'text' ? 'name' : field.type.startsWith('four') ? 'a,b,c,d' : 'n';
-  const option = new Option(`${short}${flagOf(name)} <${kind}>`, `${text} — ${acceptsText(field)}`);
+  const option = new Option(`${short}${flagOf(name)} <${kind}>`, text);
   return [option.helpGroup(group)];
 }
 

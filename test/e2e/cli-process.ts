@@ -6,7 +6,8 @@ import { join, resolve } from 'node:path';
 import sharp from 'sharp';
 import { random } from '../../src/core/random.ts';
 
-const CLI: string = resolve('dist/cli.js');
+/** Another build can be tested by naming it in MOBILEONE_CLI. */
+const CLI: string = resolve(process.env.MOBILEONE_CLI ?? 'dist/cli.js');
 
 /** Whether the package is built; the tests here run `dist/cli.js`. */
 export const built: boolean = existsSync(CLI);

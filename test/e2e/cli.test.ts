@@ -185,7 +185,7 @@ describe.skipIf(!built)('mobileone (built)', () => {
       'a batch larger than the data',
       ['train', 'photos', '--batch-size', '512'],
       1,
-      /fewer than one batch of 512\.\n.*--batch-size 16/,
+      /fewer than one batch of 512\.\n.*--batch-size 8/,
     ],
     ['a used run folder', ['train', 'photos', '--out', 'run'], 1, 'run already exists and holds a run.'],
     ['resuming what is no run', ['train', '--resume', 'photos'], 1, 'photos is not a run.'],

@@ -98,15 +98,15 @@ function stageMap(config: MobileOneConfig): string[] {
   const { depths, num_conv_branches: k, se_blocks } = config;
   const row = (paper: string, name: string, blocks: number, stage: number): string => {
     const se = se_blocks[stage]! > 0 ? `, SE in the last ${se_blocks[stage]}` : '';
-    return `${paper.padEnd(13)} ${name.padEnd(18)} ${blocks} × (depthwise 3×3 + pointwise), ${stages[stage]} channels, k ${k}${se}`;
+    return `${paper.padEnd(14)} ${name.padEnd(25)} ${blocks} × (depthwise 3×3 + pointwise), ${stages[stage]} channels, k ${k}${se}`;
   };
   return [
-    `${'stage 1'.padEnd(13)} ${'stem'.padEnd(18)} one dense 3×3, stride 2, ${stem} channels, k 1 (as released; the paper draws a pair)`,
+    `${'stage 1'.padEnd(14)} ${'stem'.padEnd(25)} one dense 3×3, stride 2, ${stem} channels, k 1 (as released; the paper draws a pair)`,
     row('stage 2', 'stages.0', depths[0], 0),
     row('stage 3', 'stages.1', depths[1], 1),
     row('stages 4 and 5', 'stages.2', depths[2], 2),
     row('stage 6', 'stages.3', depths[3], 3),
-    `${'stages 7, 8'.padEnd(13)} ${'head.global_pool, head.fc'.padEnd(18)} average pool, linear ${stages[3]} → ${config.num_classes}`,
+    `${'stages 7, 8'.padEnd(14)} ${'head.global_pool, head.fc'.padEnd(25)} average pool, linear ${stages[3]} → ${config.num_classes}`,
   ];
 }
 
@@ -125,6 +125,6 @@ async function machineInfo(io: Io, json: boolean): Promise<number> {
       version ?? `not installed (npm install ${name})`,
     ]),
   ];
-  for (const [name, value] of lines) io.out(`${name.padEnd(18)} ${value}`);
+  for (const [name, value] of lines) io.out(`${name.padEnd(25)} ${value}`);
   return EXIT.ok;
 }
