@@ -124,14 +124,15 @@ function bindImages(shape: readonly (number | string)[], images: Tensor): Dims {
 }
 
 /** One image: how far the logits lie apart, and how much the first form prefers its class to the second form's. */
-interface Gap {
+export interface Gap {
   readonly difference: number;
   readonly maxAbs: number;
   readonly preference: number;
   readonly sameClass: boolean;
 }
 
-function compareLogits(a: Tensor, b: Tensor, count: number): Gap[] {
+/** Compares the first `count` rows of two tensors of logits `[N, classes]`. */
+export function compareLogits(a: Tensor, b: Tensor, count: number): Gap[] {
   const classes = a.shape[1]!;
   if (b.shape[1] !== classes) {
     throw new UserError(
@@ -162,7 +163,8 @@ function argmax(row: Row): number {
   return best;
 }
 
-function summarize(gaps: readonly Gap[], bound: number, engine: string): Proof {
+/** Sums up the comparison of all images; `engine` says what ran them. */
+export function summarize(gaps: readonly Gap[], bound: number, engine: string): Proof {
   const largest = (pick: (gap: Gap) => number): number => gaps.reduce((max, gap) => Math.max(max, pick(gap)), 0);
   const maxLogitDifference = largest(({ difference }) => difference);
   const maxAbsLogit = largest(({ maxAbs }) => maxAbs);

@@ -1,0 +1,114 @@
+/** A trained model as an ONNX file that carries its labels, its preprocessing and what is known about it. */
+import { type ModelFile, requireForm } from '../../checkpoint/model-file.ts';
+import { UserError } from '../../core/errors.ts';
+import { type StateDict, sizeOf } from '../../core/tensor.ts';
+import { type ImageLayout, toOnnx } from '../../engine/onnx/to-onnx.ts';
+import type { Graph } from '../../graph/graph.ts';
+import type { Preprocessing } from '../../images/preprocess.ts';
+import { withPreprocess } from '../../models/preprocess.ts';
+import { fuse } from '../../reparam/fuse.ts';
+
+export interface ExportOptions {
+  /** Layout of the image input: `nhwc` (default, as decoders give it) or `nchw`. */
+  readonly layout?: ImageLayout;
+  /** Side of the square input in pixels; default: the size the model was trained for. */
+  readonly size?: number;
+  /** Leave the number of images open (default), or fix it to one. */
+  readonly dynamicBatch?: boolean;
+  /** Put the preprocessing into the model, so that its input is uint8 RGB (default); else float32, normalized. */
+  readonly preprocessing?: boolean;
+  /** `fused` (default), or `train`: every branch on its own, for measuring only. */
+  readonly form?: 'train' | 'fused';
+}
+
+export interface ExportedModel {
+  readonly bytes: Uint8Array;
+  /** What the file computes from uint8 images `[N, H, W, C]`, for checking it. */
+  readonly graph: Graph;
+  readonly state: StateDict;
+  readonly preprocessing: Preprocessing;
+  readonly options: Required<ExportOptions>;
+  /** sha256 of the weights, in hexadecimal. */
+  readonly weightsHash: string;
+}
+
+/** Writes a model as ONNX. Throws a UserError for options that the model can't satisfy. */
+export async function exportOnnx(model: ModelFile, options: ExportOptions = {}): Promise<ExportedModel> {
+  const resolved: Required<ExportOptions> = {
+    layout: options.layout ?? 'nhwc',
+    size: options.size ?? model.preprocessing.size,
+    dynamicBatch: options.dynamicBatch ?? true,
+    preprocessing: options.preprocessing ?? true,
+    form: options.form ?? 'fused',
+  };
+  const { form, size, layout, dynamicBatch, preprocessing } = resolved;
+  if (!Number.isInteger(size) || size < 32) {
+    throw new UserError(`The exported size must be a whole number of at least 32, got ${size}.`, 'Leave it out.');
+  }
+  if (form === 'train') requireForm(model, 'train', 'to export the train form');
+  const { graph, state } = form === 'fused' ? fuse(model.graph, model.state) : model;
+  const { mean, std } = model.preprocessing;
+  const complete = withPreprocess(graph, { mean, std });
+  const weightsHash = await hashState(state);
+  const metadata = {
+    'mobileone.form': form,
+    'mobileone.labels': JSON.stringify(model.classes),
+    'mobileone.preprocessing': JSON.stringify({ ...model.preprocessing, size }),
+    'mobileone.config': JSON.stringify(model.config),
+    'mobileone.input': inputStatement(model, resolved),
+    'mobileone.weights_sha256': weightsHash,
+    ...(model.proof ? { 'mobileone.proof': JSON.stringify(model.proof) } : {}),
+    ...(model.metrics ? { 'mobileone.metrics': JSON.stringify(model.metrics) } : {}),
+  };
+  const dims = { N: 1, H: size, W: size };
+  const bytes = await toOnnx(preprocessing ? complete : graph, state, { dims, dynamicBatch, layout, metadata });
+  return {
+    bytes,
+    graph: complete,
+    state,
+    preprocessing: { ...model.preprocessing, size },
+    options: resolved,
+    weightsHash,
+  };
+}
+
+/** One sentence that says what to feed the model. */
+export function inputStatement(model: Pick<ModelFile, 'preprocessing' | 'config'>, options: ExportOptions): string {
+  const { cropPct, mean, std } = model.preprocessing;
+  const size = options.size ?? model.preprocessing.size;
+  const channels = model.config.in_chans;
+  const batch = options.dynamicBatch === false ? '1' : 'N';
+  const planes = options.layout === 'nchw' || options.preprocessing === false;
+  const shape = planes ? `[${batch}, ${channels}, ${size}, ${size}]` : `[${batch}, ${size}, ${size}, ${channels}]`;
+  const color = channels === 3 ? 'RGB ' : '';
+  const resize = `Resizing stays outside the model: short side to ${Math.round(size / cropPct)} px (bilinear, antialiased), then the ${size} × ${size} center.`;
+  if (options.preprocessing === false) {
+    return `Input "input": float32 ${color}${shape}, (value / 255 − mean) / std with mean ${mean.join(', ')} and std ${std.join(', ')}. ${resize}`;
+  }
+  return `Input "image": uint8 ${color}${shape}, values 0 to 255 as decoded; normalization is inside the model. ${resize}`;
+}
+
+/** sha256 over names, shapes and float32 values, in the order of the names. */
+export async function hashState(state: StateDict): Promise<string> {
+  const names = [...state.keys()].sort();
+  const heads = names.map((name) => new TextEncoder().encode(`${name}[${state.get(name)!.shape.join(',')}]`));
+  const all = new Uint8Array(
+    heads.reduce((sum, { length }) => sum + length, 0) +
+      names.reduce((sum, name) => sum + 4 * sizeOf(state.get(name)!.shape), 0),
+  );
+  let at = 0;
+  names.forEach((name, i) => {
+    const values = Float32Array.from(state.get(name)!.data);
+    for (const bytes of [heads[i]!, new Uint8Array(values.buffer)]) {
+      all.set(bytes, at);
+      at += bytes.length;
+    }
+  });
+  return await sha256(all);
+}
+
+/** sha256 of bytes, in hexadecimal. */
+export async function sha256(bytes: Uint8Array): Promise<string> {
+  const digest = new Uint8Array(await globalThis.crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
+  return [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}
