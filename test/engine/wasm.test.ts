@@ -103,7 +103,7 @@ function stepCase(
   seed: number,
   options = STEP,
 ): Case {
-  const target = noise([dims.N, classes], seed + 1).data.map((v) => v * v + 0.01);
+  const target = Float32Array.from(noise([dims.N, classes], seed + 1).data, (v) => v * v + 0.01);
   for (let n = 0; n < dims.N; n++) {
     const row = target.subarray(n * classes, (n + 1) * classes);
     const sum = row.reduce((a, b) => a + b, 0);
@@ -116,7 +116,7 @@ function stepCase(
     dims,
     feeds: {
       input: noise([dims.N, channels, dims.H, dims.W], seed),
-      target: { shape: [dims.N, classes], data: target as Float32Array },
+      target: { shape: [dims.N, classes], data: target },
       ...scalars({ lr: 0.05, weight_decay: 1e-3, bn_momentum: 0.1, ema_decay: 0.9 }),
     },
     state: lively(model, seed),
@@ -168,10 +168,11 @@ describe.each(BUILDS)('%s build', (simd) => {
       await fc.assert(cases, { numRuns: 25, seed: 1 });
     });
 
+    // From two input channels on: the gradient of a lone weight before BatchNorm is nothing but ε and rounding.
     test('pointwise RepConv: outputs, all gradients, statistics, any channel count', async () => {
       const wasm = await nodeWasmEngine({ simd });
       const cases = fc.asyncProperty(
-        fc.integer({ min: 1, max: 40 }),
+        fc.integer({ min: 2, max: 40 }),
         fc.integer({ min: 1, max: 40 }),
         fc.integer({ min: 3, max: 9 }),
         fc.integer({ min: 3, max: 9 }),
@@ -209,7 +210,7 @@ describe.each(BUILDS)('%s build', (simd) => {
         num_classes: 5,
         in_chans: 4,
       });
-      const one = stepCase(model, 5, { N: 6, H: 70, W: 67 }, 4, 3, { momentum: 0.9, nesterov: true, ema: true });
+      const one = stepCase(model, 5, { N: 6, H: 40, W: 37 }, 4, 3, { momentum: 0.9, nesterov: true, ema: true });
       await expectAgreement(wasm, { ...one, steps: 3 }, threads);
     });
 

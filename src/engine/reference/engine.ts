@@ -1,0 +1,114 @@
+/**
+ * The reference engine: float64, one obvious loop an op, RepConv branch by branch. It defines what every op means;
+ * fast engines are tested against it.
+ */
+import { sizeOf, type Tensor } from '../../core/tensor.ts';
+import { bind } from '../../graph/bind.ts';
+import { isLearnable, type NodeOf } from '../../graph/graph.ts';
+import type { OpKind } from '../../graph/kinds.ts';
+import type { Engine, Program } from '../engine.ts';
+import { type Array64, zeros } from './array.ts';
+import { RULES, type RunContext } from './rules.ts';
+
+export interface ReferenceOptions {
+  /**
+   * Rounds what every node makes, and the state, to float32, while still computing in float64: the least error that an
+   * engine with float32 storage can have. Tells how ill-conditioned a case is.
+   */
+  readonly storage?: 'float64' | 'float32';
+}
+
+/** Opens the reference engine. */
+export function createReferenceEngine(options: ReferenceOptions = {}): Engine {
+  return {
+    name: options.storage === 'float32' ? 'reference (float32 storage)' : 'reference',
+    capabilities: () => ({
+      ops: new Set(Object.keys(RULES) as OpKind[]),
+      description: 'float64, one loop an op',
+      threads: 1,
+    }),
+    compile: async (graph, { dims }) => compileReference(graph, dims, options.storage === 'float32'),
+  };
+}
+
+function compileReference(
+  graph: Parameters<typeof bind>[0],
+  dims: Parameters<typeof bind>[1],
+  rounding: boolean,
+): Program {
+  const { shapes } = bind(graph, dims);
+  const state = new Map<string, Array64>();
+  const kinds = new Set(graph.nodes.map(({ kind }) => kind));
+  for (const [name, spec] of Object.entries(graph.params)) {
+    state.set(name, zeros(spec.shape));
+    if (isLearnable(spec) && kinds.has('Sgd')) state.set(`momentum:${name}`, zeros(spec.shape));
+    if (isLearnable(spec) && kinds.has('Ema')) state.set(`ema:${name}`, zeros(spec.shape));
+  }
+  const lookUp = (name: string): Array64 => {
+    const array = state.get(name);
+    if (!array) throw new TypeError(`the program has no state named "${name}"`);
+    return array;
+  };
+  const context: RunContext = { graph, state: lookUp };
+  const round = (data: Float64Array): void => {
+    if (rounding) for (let i = 0; i < data.length; i++) data[i] = Math.fround(data[i]!);
+  };
+  const gradients = new Map<string, Array64>();
+
+  return {
+    stateNames: [...state.keys()],
+    memory: {
+      state: 8 * [...state.values()].reduce((sum, { data }) => sum + data.length, 0),
+      activations: 8 * [...shapes.values()].reduce((sum, shape) => sum + sizeOf(shape), 0),
+    },
+    async run(feeds) {
+      const values = new Map<string, Array64>();
+      for (const { name } of graph.inputs) values.set(name, feedArray(name, feeds[name], shapes.get(name)!));
+      for (const name of Object.keys(feeds))
+        if (!values.has(name)) throw new TypeError(`the graph has no input "${name}"`);
+      for (const node of graph.nodes) {
+        const results = evaluate(
+          node as NodeOf<OpKind>,
+          node.inputs.map((name) => values.get(name)!),
+          context,
+        );
+        node.outputs.forEach((name, i) => {
+          round(results[i]!.data);
+          values.set(name, results[i]!);
+          if (name.startsWith('grad:')) gradients.set(name, results[i]!);
+        });
+      }
+      for (const { data } of state.values()) round(data);
+      return Object.fromEntries(Object.entries(graph.outputs).map(([name, value]) => [name, copy(values.get(value)!)]));
+    },
+    read: (name) => copy(gradients.get(name) ?? lookUp(name)),
+    write(name, value) {
+      const array = lookUp(name);
+      if (value.data.length !== array.data.length) {
+        throw new TypeError(`"${name}" has shape [${value.shape.join(', ')}], expected [${array.shape.join(', ')}]`);
+      }
+      array.data.set(value.data);
+    },
+    async dispose() {},
+  };
+}
+
+function evaluate<K extends OpKind>(node: NodeOf<K>, inputs: readonly Array64[], context: RunContext): Array64[] {
+  return (RULES[node.kind] as (node: NodeOf<K>, inputs: readonly Array64[], context: RunContext) => Array64[])(
+    node,
+    inputs,
+    context,
+  );
+}
+
+function feedArray(name: string, feed: Tensor | undefined, shape: readonly number[]): Array64 {
+  if (!feed) throw new TypeError(`the input "${name}" is missing`);
+  if (feed.data.length !== sizeOf(shape)) {
+    throw new TypeError(`the input "${name}" has shape [${feed.shape.join(', ')}], expected [${shape.join(', ')}]`);
+  }
+  return { shape, data: Float64Array.from(feed.data) };
+}
+
+function copy({ shape, data }: Array64): Tensor {
+  return { shape, data: data.slice() };
+}

@@ -1,0 +1,196 @@
+/** The meaning of every op kind: one table. A rule takes input arrays and returns output arrays; state changes in place. */
+import type { Graph, NodeOf } from '../../graph/graph.ts';
+import { learnableParams } from '../../graph/graph.ts';
+import type { ConvAttrs, OpKind } from '../../graph/kinds.ts';
+import { convLength } from '../../graph/ops.ts';
+import { type Array64, add, channelsOf, forEachChannel, map, zeros } from './array.ts';
+import { normalize } from './batch-norm.ts';
+import { type ConvGeometry, conv, convGrad } from './conv.ts';
+import { repConv, repConvGrad } from './rep-conv.ts';
+
+export interface RunContext {
+  readonly graph: Graph;
+  /** A parameter, statistic, or `momentum:` / `ema:` state, by name; the array is the state itself. */
+  readonly state: (name: string) => Array64;
+}
+
+type Rule<K extends OpKind> = (node: NodeOf<K>, inputs: readonly Array64[], context: RunContext) => Array64[];
+
+function geometry({ kernel_shape: kernel, strides, pads, dilations, group }: ConvAttrs, x: Array64): ConvGeometry {
+  const length = (axis: 0 | 1): number =>
+    convLength(x.shape[2 + axis]!, kernel[axis], strides[axis], pads[axis]! + pads[axis + 2]!, dilations[axis]);
+  return { stride: strides, pad: [pads[0], pads[1]], dilation: dilations, group, size: [length(0), length(1)] };
+}
+
+/** Sum over N and positions, `[C]`. */
+function channelSums(x: Array64): Array64 {
+  const sums = zeros([x.shape[1]!]);
+  forEachChannel(x, (i, c) => {
+    sums.data[c]! += x.data[i]!;
+  });
+  return sums;
+}
+
+/** Rows of softmax. */
+function softmax(x: Array64): Array64 {
+  const classes = x.shape.at(-1)!;
+  const y = zeros(x.shape);
+  for (let first = 0; first < x.data.length; first += classes) {
+    const row = x.data.subarray(first, first + classes);
+    const top = row.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+    const sum = row.reduce((total, value) => total + Math.exp(value - top), 0);
+    row.forEach((value, i) => {
+      y.data[first + i] = Math.exp(value - top) / sum;
+    });
+  }
+  return y;
+}
+
+const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
+
+/** x · wᵀ (+ b): [N, I] × [O, I] → [N, O] */
+function linear(x: Array64, weight: Array64, bias: Array64): Array64 {
+  const [n, inputs] = x.shape as [number, number];
+  const outputs = weight.shape[0]!;
+  const y = zeros([n, outputs]);
+  for (let row = 0; row < n; row++)
+    for (let o = 0; o < outputs; o++) {
+      let sum = bias.data[o]!;
+      for (let i = 0; i < inputs; i++) sum += x.data[row * inputs + i]! * weight.data[o * inputs + i]!;
+      y.data[row * outputs + o] = sum;
+    }
+  return y;
+}
+
+export const RULES: { readonly [K in OpKind]: Rule<K> } = {
+  Preprocess: ({ attrs }, [image]) => {
+    const [n, h, w, c] = image!.shape as [number, number, number, number];
+    const y = zeros([n, c, h, w]);
+    forEachChannel(y, (i, channel) => {
+      const position = i % (h * w);
+      const value = image!.data[(Math.floor(i / (c * h * w)) * h * w + position) * c + channel]!;
+      y.data[i] = (value / 255 - attrs.mean[channel]!) / attrs.std[channel]!;
+    });
+    return [y];
+  },
+  RepConv: (node, [x, momentum], { state }) => [
+    repConv(node, x!, state, node.attrs.training ? momentum!.data[0]! : undefined),
+  ],
+  Conv: ({ attrs, params }, [x], { state }) => {
+    const y = conv(x!, state(params.weight!), geometry(attrs, x!));
+    const bias = params.bias ? state(params.bias).data : undefined;
+    if (bias) {
+      forEachChannel(y, (i, c) => {
+        y.data[i]! += bias[c]!;
+      });
+    }
+    return [y];
+  },
+  BatchNormalization: ({ attrs, params }, [x], { state }) => [
+    normalize(x!, {
+      mean: state(params.running_mean!).data,
+      variance: state(params.running_var!).data,
+      weight: state(params.weight!).data,
+      bias: state(params.bias!).data,
+      epsilon: attrs.epsilon,
+    }),
+  ],
+  Relu: (_, [x]) => [map(x!, (value) => Math.max(value, 0))],
+  Sigmoid: (_, [x]) => [map(x!, sigmoid)],
+  Add: (_, [a, b]) => [add(a!, b!)],
+  Mul: (_, [a, b]) => {
+    const each = a!.data.length / b!.data.length;
+    return [map(a!, (value, i) => value * b!.data[Math.floor(i / each)]!)];
+  },
+  GlobalAveragePool: (_, [x]) => {
+    const { n, c, positions } = channelsOf(x!);
+    const y = zeros([n, c, 1, 1]);
+    x!.data.forEach((value, i) => {
+      y.data[Math.floor(i / positions)]! += value / positions;
+    });
+    return [y];
+  },
+  Flatten: (_, [x]) => [{ shape: [x!.shape[0]!, x!.data.length / x!.shape[0]!], data: x!.data }],
+  Gemm: ({ params }, [x], { state }) => [linear(x!, state(params.weight!), state(params.bias!))],
+  Softmax: (_, [x]) => [softmax(x!)],
+  SoftmaxCrossEntropyLoss: (_, [logits, target]) => {
+    const probabilities = softmax(logits!);
+    const sum = target!.data.reduce((total, t, i) => total - (t ? t * Math.log(probabilities.data[i]!) : 0), 0);
+    return [{ shape: [], data: Float64Array.of(sum / logits!.shape[0]!) }];
+  },
+
+  SoftmaxCrossEntropyLossGrad: (_, [logits, target]) => {
+    const [n, classes] = logits!.shape as [number, number];
+    const probabilities = softmax(logits!);
+    return [
+      map(probabilities, (p, i) => {
+        const row = Math.floor(i / classes);
+        const weight = target!.data.subarray(row * classes, (row + 1) * classes).reduce((a, b) => a + b, 0);
+        return (p * weight - target!.data[i]!) / n;
+      }),
+    ];
+  },
+  RepConvGrad: (node, [x, dy], { state, graph }) => {
+    const { dx, grads } = repConvGrad(node, x!, dy!, state);
+    return [
+      ...(node.attrs.needsInputGrad ? [dx] : []),
+      ...learnableParams(graph, node).map((name) => grads.get(name)!),
+    ];
+  },
+  ConvGrad: ({ attrs, params }, [x, dy], { state }) => {
+    const { dx, dweight } = convGrad(x!, state(params.weight!), dy!, geometry(attrs, x!));
+    return [...(attrs.needsInputGrad ? [dx] : []), dweight, ...(params.bias ? [channelSums(dy!)] : [])];
+  },
+  GemmGrad: ({ attrs, params }, [x, dy], { state }) => {
+    const weight = state(params.weight!);
+    const [n, inputs] = x!.shape as [number, number];
+    const outputs = weight.shape[0]!;
+    const dx = zeros(x!.shape);
+    const dweight = zeros(weight.shape);
+    for (let row = 0; row < n; row++)
+      for (let o = 0; o < outputs; o++)
+        for (let i = 0; i < inputs; i++) {
+          dx.data[row * inputs + i]! += dy!.data[row * outputs + o]! * weight.data[o * inputs + i]!;
+          dweight.data[o * inputs + i]! += dy!.data[row * outputs + o]! * x!.data[row * inputs + i]!;
+        }
+    return [...(attrs.needsInputGrad ? [dx] : []), dweight, channelSums(dy!)];
+  },
+  ReluGrad: (_, [y, dy]) => [map(dy!, (value, i) => (y!.data[i]! > 0 ? value : 0))],
+  SigmoidGrad: (_, [y, dy]) => [map(dy!, (value, i) => value * y!.data[i]! * (1 - y!.data[i]!))],
+  MulGrad: (_, [a, b, dy]) => {
+    const each = a!.data.length / b!.data.length;
+    const db = zeros(b!.shape);
+    const da = map(a!, (value, i) => {
+      const j = Math.floor(i / each);
+      db.data[j]! += dy!.data[i]! * value;
+      return dy!.data[i]! * b!.data[j]!;
+    });
+    return [da, db];
+  },
+  GlobalAveragePoolGrad: (_, [x, dy]) => {
+    const { positions } = channelsOf(x!);
+    return [map(x!, (_value, i) => dy!.data[Math.floor(i / positions)]! / positions)];
+  },
+  FlattenGrad: (_, [x, dy]) => [{ shape: x!.shape, data: dy!.data }],
+  Sgd: ({ attrs }, [lr, weightDecay, ...grads], { state }) => {
+    attrs.updates.forEach(({ param, decay }, index) => {
+      const w = state(param).data;
+      const buffer = state(`momentum:${param}`).data;
+      grads[index]!.data.forEach((gradient, i) => {
+        const g = gradient + (decay ? weightDecay!.data[0]! * w[i]! : 0);
+        buffer[i] = attrs.momentum * buffer[i]! + g;
+        w[i]! -= lr!.data[0]! * (attrs.nesterov ? g + attrs.momentum * buffer[i]! : buffer[i]!);
+      });
+    });
+    return [];
+  },
+  Ema: ({ attrs }, [decay], { state }) => {
+    for (const param of attrs.params) {
+      const average = state(`ema:${param}`).data;
+      state(param).data.forEach((value, i) => {
+        average[i] = decay!.data[0]! * average[i]! + (1 - decay!.data[0]!) * value;
+      });
+    }
+    return [];
+  },
+};
