@@ -7,7 +7,7 @@ import type { StateDict, Tensor } from '../core/tensor.ts';
 import { VERSION } from '../core/version.ts';
 import type { Graph } from '../graph/graph.ts';
 import { fuseGraph } from '../graph/passes/fuse.ts';
-import type { Preprocessing } from '../images/preprocess.ts';
+import { DEFAULT_PREPROCESSING, type Preprocessing } from '../images/preprocess.ts';
 import { checkConfig, type MobileOneConfig, mobileOne } from '../models/mobileone.ts';
 import { isStepCounter, toTimm } from './names.ts';
 import type { Proof } from './proof.ts';
@@ -117,14 +117,9 @@ function describeForeign(state: StateDict): Description {
 
 /** What timm documents for the released weights: S0 crops 0.875 of the image, the others 0.9. */
 function foreignPreprocessing({ in_chans }: MobileOneConfig, variant: string | undefined): Preprocessing {
-  const rgb = in_chans === 3;
-  return {
-    size: 224,
-    cropPct: variant === undefined || variant === 's0' ? 0.875 : 0.9,
-    mean: rgb ? [0.485, 0.456, 0.406] : Array(in_chans).fill(0.5),
-    std: rgb ? [0.229, 0.224, 0.225] : Array(in_chans).fill(0.5),
-    interpolation: 'bilinear',
-  };
+  const cropPct = variant === undefined || variant === 's0' ? DEFAULT_PREPROCESSING.cropPct : 0.9;
+  const gray = Array<number>(in_chans).fill(0.5);
+  return { ...DEFAULT_PREPROCESSING, cropPct, ...(in_chans === 3 ? {} : { mean: gray, std: gray }) };
 }
 
 function readDescription(text: string): Description {
