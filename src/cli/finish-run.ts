@@ -52,7 +52,8 @@ export function proofText({ images, relativeDifference, bound, top1Agreement }: 
   return `proved on ${images} images: logits differ by at most ${relativeDifference.toExponential(1)} of the largest (bound ${bound.toExponential(0)}), first class equal on ${top1Agreement.toFixed(2)} %`;
 }
 
-async function* atMost(batches: AsyncIterable<ProofImages>, limit: number): AsyncGenerator<ProofImages> {
+/** The first so many images of batches. */
+export async function* atMost(batches: AsyncIterable<ProofImages>, limit: number): AsyncGenerator<ProofImages> {
   let images = 0;
   for await (const batch of batches) {
     const count = Math.min(batch.count, limit - images);

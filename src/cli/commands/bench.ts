@@ -1,0 +1,92 @@
+import { existsSync } from 'node:fs';
+import { describeDevice } from '../../bench/device-node.ts';
+import { type Measurement, measure } from '../../bench/measure.ts';
+import { MODEL_BENCH, type Protocol, shortProtocol } from '../../bench/protocol.ts';
+import { modelSubjects } from '../../bench/subjects-node.ts';
+import type { ModelFile } from '../../checkpoint/model-file.ts';
+import { DEFAULT_PREPROCESSING } from '../../images/preprocess.ts';
+import { initialState } from '../../models/init.ts';
+import { mobileOne } from '../../models/mobileone.ts';
+import { modelConfig } from '../../models/registry.ts';
+import { EXIT } from '../exit.ts';
+import type { Io } from '../io.ts';
+import { openEngine, wholeNumber } from '../open-engine.ts';
+import { openModel } from '../open-model.ts';
+
+export interface BenchFlags {
+  readonly size?: string | undefined;
+  readonly batch: string;
+  readonly threads: string;
+  readonly rounds: string;
+  readonly runs: string;
+  readonly json?: true | undefined;
+}
+
+type Benchable = Pick<ModelFile, 'graph' | 'state' | 'form' | 'preprocessing' | 'config'>;
+
+/** `mobileone bench`: latency of both forms here, on our engine and on each ONNX Runtime that is installed. */
+export async function benchCommand(io: Io, target: string, flags: BenchFlags): Promise<number> {
+  const size = wholeNumber('--size', flags.size, 32);
+  const batch = wholeNumber('--batch', flags.batch);
+  const threads = wholeNumber('--threads', flags.threads);
+  const protocol = protocolOf(wholeNumber('--rounds', flags.rounds), wholeNumber('--runs', flags.runs));
+  const model = isVariant(target) ? untrained(target) : (await openModel(target)).model;
+  const engine = await openEngine('wasm', threads);
+  const { subjects, notes } = await modelSubjects(model, { engine, batch, threads, ...(size ? { size } : {}) });
+  const results = await measure(subjects, protocol, (done, total) => {
+    if (io.terminal && !flags.json) io.raw(`\r\x1b[2Kround ${done} of ${total}${done === total ? '\r\x1b[2K' : ''}`);
+  });
+  const device = describeDevice();
+  const side = size ?? model.preprocessing.size;
+  if (flags.json) {
+    io.out(JSON.stringify({ model: target, size: side, batch, threads, protocol, device, results, notes }));
+    return EXIT.ok;
+  }
+  const { rounds, runsPerRound, warmup, trim } = protocol;
+  io.out(`${target}, ${batch} image${batch > 1 ? 's' : ''} of ${side} px, ${threads} thread${threads > 1 ? 's' : ''}`);
+  io.out(`${device.cpu}, ${device.cores} cores, Node ${device.node}, mobileone ${device.mobileone}`);
+  io.out(`${rounds} rounds of ${runsPerRound} runs after ${warmup}, ${trim} cut at either end of each; milliseconds\n`);
+  for (const line of table(results)) io.out(line);
+  for (const note of notes) io.out(note);
+  return EXIT.ok;
+}
+
+function isVariant(target: string): boolean {
+  return !existsSync(target) && !/[/\\.]/.test(target);
+}
+
+/** Apple's protocol when its numbers are asked for, else a shorter one with the same share cut away. */
+function protocolOf(rounds: number, runs: number): Protocol {
+  const { rounds: full, runsPerRound } = MODEL_BENCH;
+  return rounds === full && runs === runsPerRound ? MODEL_BENCH : shortProtocol(rounds, runs);
+}
+
+/** A variant with random weights: latency does not depend on them. */
+function untrained(variant: string): Benchable {
+  const config = modelConfig(variant);
+  const graph = mobileOne(config);
+  return { config, graph, state: initialState(graph, 0), form: 'train', preprocessing: DEFAULT_PREPROCESSING };
+}
+
+function table(results: readonly Measurement[]): string[] {
+  const best = Math.min(...results.map(({ mean }) => mean));
+  const ms = (value: number): string => value.toFixed(value < 10 ? 3 : 2);
+  const rows = [
+    ['', 'runtime', 'minimum', 'median', 'mean', '95 %', 'first run', 'start', 'times'],
+    ...results.map((row) => [
+      row.name,
+      row.runtime,
+      ms(row.minimum),
+      ms(row.median),
+      ms(row.mean),
+      `${ms(row.interval[0])} – ${ms(row.interval[1])}`,
+      ms(row.firstRun),
+      ms(row.coldStart),
+      (row.mean / best).toFixed(2),
+    ]),
+  ];
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.map((row) =>
+    row.map((cell, c) => (c < 2 ? cell.padEnd(widths[c]!) : cell.padStart(widths[c]!))).join('  '),
+  );
+}

@@ -1,0 +1,75 @@
+import { UserError } from '../../core/errors.ts';
+import { type BundleOptions, writeBundle } from '../../export/bundle-node.ts';
+import { EXIT } from '../exit.ts';
+import { atMost, fuseWithProof, PROOF_IMAGES, proofText } from '../finish-run.ts';
+import { imagesForCheck } from '../image-files.ts';
+import type { Io } from '../io.ts';
+import { openEvalLoader } from '../open-data.ts';
+import { openEngine, wholeNumber } from '../open-engine.ts';
+import { openModel } from '../open-model.ts';
+
+export interface ExportFlags {
+  readonly format: string;
+  readonly out?: string | undefined;
+  readonly images?: string | undefined;
+  readonly layout: string;
+  readonly size?: string | undefined;
+  readonly fixedBatch?: true | undefined;
+  /** False: the input is normalized float32. */
+  readonly preprocessing: boolean;
+  readonly license?: string | undefined;
+  readonly engine?: string | undefined;
+  readonly threads?: string | undefined;
+  readonly json?: true | undefined;
+}
+
+const CHECK_BATCH = 16;
+
+/** `mobileone export`: fuses with a proof, writes a bundle, and checks its file in ONNX Runtime on real images. */
+export async function exportCommand(io: Io, target: string, flags: ExportFlags): Promise<number> {
+  if (flags.format !== 'onnx') throw new UserError(`There is no format "${flags.format}".`, 'Choose onnx.', 2);
+  const { layout } = flags;
+  if (layout !== 'nhwc' && layout !== 'nchw')
+    throw new UserError(`There is no layout "${layout}".`, 'Choose nhwc or nchw.', 2);
+  const threads = wholeNumber('--threads', flags.threads);
+  const opened = await openModel(target);
+  const { run } = opened;
+  const size = wholeNumber('--size', flags.size, 32) ?? opened.model.preprocessing.size;
+  const model = { ...opened.model, preprocessing: { ...opened.model.preprocessing, size } };
+  const dataset = await imagesForCheck(opened, flags.images);
+  const out =
+    flags.out ?? (run ? `${run.files.folder}/export-onnx` : opened.path.replace(/(\.safetensors)?$/, '-onnx'));
+  const batch = Math.min(CHECK_BATCH, dataset.samples.length);
+  const loader = await openEvalLoader(dataset, batch, model.preprocessing, ({ path, reason }) =>
+    io.err(`skipped: ${path}: ${reason}`),
+  );
+  try {
+    const engine = await openEngine(flags.engine ?? run?.recipe.engine, threads);
+    const shipped = model.form === 'train' ? (await fuseWithProof(engine, model, loader.epoch(0))).fused : model;
+    const options: BundleOptions = {
+      engine,
+      images: atMost(loader.epoch(0), PROOF_IMAGES),
+      layout,
+      size,
+      dynamicBatch: !flags.fixedBatch,
+      preprocessing: flags.preprocessing,
+      details: {
+        ...(run ? { recipe: run.recipe, command: run.meta.commandLine } : {}),
+        ...(flags.license === undefined ? {} : { license: flags.license }),
+      },
+    };
+    const bundle = await writeBundle(out, shipped, options);
+    if (flags.json) {
+      const { model: path, bytes, proof, card } = bundle;
+      io.out(JSON.stringify({ path, bytes, proof, fusedProof: shipped.proof ?? null, sha256: card.sha256 }));
+      return EXIT.ok;
+    }
+    if (shipped.proof) io.out(`fused         ${proofText(shipped.proof)}`);
+    io.out(`onnx runtime  ${proofText(bundle.proof)}`);
+    io.out(`${bundle.model}  ${(bundle.bytes / 1e6).toFixed(2)} MB`);
+    io.out(bundle.card.input);
+    return EXIT.ok;
+  } finally {
+    await loader.close();
+  }
+}
