@@ -7,6 +7,7 @@ import { writeAtomic } from '../checkpoint/write-node.ts';
 import { UserError } from '../core/errors.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { type Engine, loadState } from '../engine/engine.ts';
+import { evalGeometry } from '../images/preprocess.ts';
 import type { ProofBatch } from '../reparam/prove.ts';
 import { type Card, type CardDetails, makeCard, printCard } from './card.ts';
 import { type VerifyOptions, verifyOnnx } from './onnx/verify-node.ts';
@@ -124,7 +125,7 @@ function describePreprocessing(model: ModelFile, { options, preprocessing }: Exp
   const { size, cropPct, interpolation, mean, std } = preprocessing;
   return {
     outside: {
-      resize_short_side: Math.round(size / cropPct),
+      resize_short_side: evalGeometry(size, size, { size, cropPct }).resized.width,
       interpolation: `${interpolation}, antialiased`,
       center_crop: size,
       channels: model.config.in_chans === 3 ? 'RGB' : `${model.config.in_chans}`,

@@ -77,7 +77,7 @@ test('a bundle holds the model, its labels, its proof and golden images that the
     '# Fruit',
     'uint8 RGB [N, 32, 32, 3]',
     '| top1 | 91.25 |',
-    'short side to 37 px',
+    'short side to 36 px',
     'CC0',
     'mobileone train fruit',
     '"lr": 0.1',

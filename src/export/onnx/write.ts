@@ -4,7 +4,7 @@ import { UserError } from '../../core/errors.ts';
 import { type StateDict, sizeOf } from '../../core/tensor.ts';
 import { type ImageLayout, toOnnx } from '../../engine/onnx/to-onnx.ts';
 import type { Graph } from '../../graph/graph.ts';
-import type { Preprocessing } from '../../images/preprocess.ts';
+import { evalGeometry, type Preprocessing } from '../../images/preprocess.ts';
 import { withPreprocess } from '../../models/preprocess.ts';
 import { fuse } from '../../reparam/fuse.ts';
 
@@ -81,7 +81,7 @@ export function inputStatement(model: Pick<ModelFile, 'preprocessing' | 'config'
   const planes = options.layout === 'nchw' || options.preprocessing === false;
   const shape = planes ? `[${batch}, ${channels}, ${size}, ${size}]` : `[${batch}, ${size}, ${size}, ${channels}]`;
   const color = channels === 3 ? 'RGB ' : '';
-  const resize = `Resizing stays outside the model: short side to ${Math.round(size / cropPct)} px (bilinear, antialiased), then the ${size} × ${size} center.`;
+  const resize = `Resizing stays outside the model: short side to ${evalGeometry(size, size, { size, cropPct }).resized.width} px (bilinear, antialiased), then the ${size} × ${size} center.`;
   if (options.preprocessing === false) {
     return `Input "input": float32 ${color}${shape}, (value / 255 − mean) / std with mean ${mean.join(', ')} and std ${std.join(', ')}. ${resize}`;
   }
