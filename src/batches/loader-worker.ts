@@ -1,0 +1,18 @@
+/** A loader thread: fills batches on request. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { imageReader } from './cache-node.ts';
+import { fillBatch } from './fill.ts';
+import type { WorkerReply, WorkerRequest, WorkerSetup } from './messages.ts';
+
+const { index, paths, geometry, options } = workerData as WorkerSetup;
+const { read } = imageReader(index, paths, geometry);
+
+parentPort!.on('message', async ({ id, epoch, indices, out }: WorkerRequest) => {
+  let reply: WorkerReply = { id };
+  try {
+    await fillBatch(read, options, epoch, indices, out);
+  } catch (error) {
+    reply = { id, error: (error as Error).message };
+  }
+  parentPort!.postMessage(reply);
+});

@@ -1,0 +1,23 @@
+/** What the loader and its threads say to each other. */
+import type { CacheIndex, Geometry } from './cache-node.ts';
+import type { FillOptions } from './fill.ts';
+
+export interface WorkerSetup {
+  readonly index: Pick<CacheIndex, 'file' | 'entries'>;
+  readonly paths: readonly string[];
+  readonly geometry: Geometry;
+  readonly options: FillOptions;
+}
+
+export interface WorkerRequest {
+  readonly id: number;
+  readonly epoch: number;
+  readonly indices: Int32Array;
+  /** Shared memory for [N, size, size, 3] bytes. */
+  readonly out: Uint8Array;
+}
+
+export interface WorkerReply {
+  readonly id: number;
+  readonly error?: string;
+}

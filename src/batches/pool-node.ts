@@ -1,0 +1,75 @@
+/** Loader threads behind one function: fill this batch. Zero threads fill in process. */
+import { Worker } from 'node:worker_threads';
+import { UserError } from '../core/errors.ts';
+import { imageReader } from './cache-node.ts';
+import { fillBatch } from './fill.ts';
+import type { WorkerReply, WorkerRequest, WorkerSetup } from './messages.ts';
+
+export interface Pool {
+  fill(epoch: number, indices: Int32Array, out: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** `dist/loader-worker.js`, seen from a bundle in `dist/` (or beside it) and from this source file. */
+const workerUrl = new URL(`${import.meta.url.endsWith('.ts') ? '../..' : '..'}/dist/loader-worker.js`, import.meta.url);
+
+export function openPool(setup: WorkerSetup, threads: number): Pool {
+  return threads === 0 ? inProcess(setup) : inThreads(setup, threads);
+}
+
+function inProcess({ index, paths, geometry, options }: WorkerSetup): Pool {
+  const reader = imageReader(index, paths, geometry);
+  return {
+    fill: (epoch, indices, out) => fillBatch(reader.read, options, epoch, indices, out),
+    close: async () => reader.close(),
+  };
+}
+
+interface Waiting {
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+function inThreads(setup: WorkerSetup, threads: number): Pool {
+  const waiting = new Map<number, Waiting>();
+  let nextId = 0;
+  let broken: Error | undefined;
+  const fail = (cause: string): void => {
+    broken ??= new UserError(
+      `A loader thread stopped: ${cause}.`,
+      'Run again with --workers 0 to load in the main thread and see why.',
+    );
+    for (const { reject } of waiting.values()) reject(broken);
+    waiting.clear();
+  };
+  const workers = Array.from({ length: threads }, () => {
+    const worker = new Worker(workerUrl, { workerData: setup });
+    worker.on('message', ({ id, error }: WorkerReply) => {
+      const { resolve, reject } = waiting.get(id) ?? {};
+      waiting.delete(id);
+      if (error === undefined) resolve?.();
+      else reject?.(new UserError(`A batch could not be loaded: ${error}`, 'Check that the images are still there.'));
+    });
+    worker.on('error', (error) => fail((error as Error).message));
+    worker.on('exit', (code) => {
+      if (code !== 0) fail(`exit code ${code}`);
+    });
+    worker.unref();
+    return worker;
+  });
+  return {
+    fill(epoch, indices, out) {
+      if (broken) return Promise.reject(broken);
+      return new Promise((resolve, reject) => {
+        const id = nextId++;
+        waiting.set(id, { resolve, reject });
+        const request: WorkerRequest = { id, epoch, indices, out };
+        workers[id % threads]!.postMessage(request);
+      });
+    },
+    async close() {
+      for (const worker of workers) worker.removeAllListeners('exit');
+      await Promise.all(workers.map((worker) => worker.terminate()));
+    },
+  };
+}

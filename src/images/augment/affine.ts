@@ -1,0 +1,42 @@
+import type { Random } from '../../core/random.ts';
+import type { Augment } from './options.ts';
+
+/** Row-major 2×3 matrix from output to input pixel coordinates, relative to the center. */
+export type Matrix = readonly [number, number, number, number, number, number];
+
+/** Draws a random rotation, shift, scale and shear as the inverse map (output → input). */
+export function randomAffine(options: NonNullable<Augment['affine']>, size: number, rng: Random): Matrix {
+  const around = (limit: number): number => (2 * rng.uniform() - 1) * limit;
+  const angle = (around(options.degrees) * Math.PI) / 180;
+  const [dx, dy] = [around(options.translate) * size, around(options.translate) * size];
+  const scale = options.scale[0] + (options.scale[1] - options.scale[0]) * rng.uniform();
+  const shear = Math.tan((around(options.shear ?? 0) * Math.PI) / 180);
+  const [cos, sin] = [Math.cos(angle) / scale, Math.sin(angle) / scale];
+  const [a, b, c, d] = [cos, sin - shear * cos, -sin, cos + shear * sin];
+  return [a, b, -(a * dx + b * dy), c, d, -(c * dx + d * dy)];
+}
+
+/** Applies the inverse map to [size, size, 3] bytes, bilinear; what lies outside continues the border. */
+export function applyAffine(input: Uint8Array, out: Uint8Array, offset: number, size: number, matrix: Matrix): void {
+  const [a, b, c, d, e, f] = matrix;
+  const center = (size - 1) / 2;
+  const limit = size - 1;
+  for (let y = 0; y < size; y++) {
+    for (let x = 0; x < size; x++) {
+      const u = Math.min(limit, Math.max(0, a * (x - center) + b * (y - center) + c + center));
+      const v = Math.min(limit, Math.max(0, d * (x - center) + e * (y - center) + f + center));
+      const [u0, v0] = [Math.floor(u), Math.floor(v)];
+      const [fu, fv] = [u - u0, v - v0];
+      const right = u0 < limit ? 3 : 0;
+      const below = v0 < limit ? size * 3 : 0;
+      const p = (v0 * size + u0) * 3;
+      const to = offset + (y * size + x) * 3;
+      for (let channel = 0; channel < 3; channel++) {
+        const q = p + channel;
+        const top = input[q]! + (input[q + right]! - input[q]!) * fu;
+        const bottom = input[q + below]! + (input[q + below + right]! - input[q + below]!) * fu;
+        out[to + channel] = top + (bottom - top) * fv + 0.5;
+      }
+    }
+  }
+}

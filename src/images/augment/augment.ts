@@ -1,0 +1,33 @@
+/** One training image: crop and resize in one pass, flip, affine, color; nothing outside the crop is touched. */
+import type { Random } from '../../core/random.ts';
+import { type RgbImage, resizeRegion } from '../resize.ts';
+import { applyAffine, randomAffine } from './affine.ts';
+import { jitterColors } from './color.ts';
+import { randomCrop } from './crop.ts';
+import type { Augment } from './options.ts';
+
+export type { Augment } from './options.ts';
+
+let before = new Uint8Array(0);
+
+/** Writes an augmented [size, size, 3] picture of `source` into `out` at `offset`. */
+export function augment(
+  source: RgbImage,
+  options: Augment,
+  size: number,
+  rng: Random,
+  out: Uint8Array,
+  offset: number,
+): void {
+  const box = randomCrop(source.width, source.height, options.cropScale, options.cropRatio, rng);
+  const flip = rng.uniform() < options.hflip;
+  const bytes = size * size * 3;
+  if (options.affine) {
+    if (before.length !== bytes) before = new Uint8Array(bytes);
+    resizeRegion(source, box, { out: before, offset: 0, width: size, height: size, flip });
+    applyAffine(before, out, offset, size, randomAffine(options.affine, size, rng));
+  } else {
+    resizeRegion(source, box, { out, offset, width: size, height: size, flip });
+  }
+  if (options.colorJitter) jitterColors(out, offset, size * size, options.colorJitter, rng);
+}

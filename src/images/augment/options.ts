@@ -1,0 +1,23 @@
+/** What training does to an image, all drawn from the sample's own random stream. */
+export interface Augment {
+  /** Area of the random crop as a fraction of the image (torchvision's RandomResizedCrop). */
+  readonly cropScale: readonly [number, number];
+  /** Aspect ratio of the random crop. */
+  readonly cropRatio: readonly [number, number];
+  /** Probability of a horizontal flip. */
+  readonly hflip: number;
+  /** Rotation ± degrees, shift ± fraction of the size, scale range, shear ± degrees; borders are continued. */
+  readonly affine?: {
+    readonly degrees: number;
+    readonly translate: number;
+    readonly scale: readonly [number, number];
+    readonly shear?: number;
+  };
+  /** Strengths as torchvision's ColorJitter: factors from max(0, 1 − s) to 1 + s; hue is a fraction of the circle, ± up to 0.5. */
+  readonly colorJitter?: {
+    readonly brightness: number;
+    readonly contrast: number;
+    readonly saturation: number;
+    readonly hue: number;
+  };
+}

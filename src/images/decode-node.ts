@@ -1,0 +1,129 @@
+/** Files → 8-bit RGB in Node, by sharp (libvips decodes on its own threads). */
+import { open } from 'node:fs/promises';
+import type { Sharp, SharpOptions } from 'sharp';
+import { UserError } from '../core/errors.ts';
+import { evalGeometry, type Preprocessing } from './preprocess.ts';
+import { type RgbImage, resizeRegion } from './resize.ts';
+import { describeBytes, sniffImage } from './sniff.ts';
+
+export interface DecodeOptions {
+  /** Larger images are refused from their header. */
+  readonly maxPixels?: number;
+  /** Shrinks so that the short side is this long, if it is longer (faster than decoding whole; for training only). */
+  readonly shortSide?: number;
+}
+
+const MAX_PIXELS = 100_000_000;
+
+type SharpFactory = (input: string | Uint8Array, options?: SharpOptions) => Sharp;
+let loading: Promise<SharpFactory> | undefined;
+
+/** Loads sharp on first use. */
+async function loadSharp(): Promise<SharpFactory> {
+  loading ??= import('sharp').then(
+    ({ default: sharp }) => {
+      sharp.cache(false);
+      sharp.concurrency(1);
+      return sharp as SharpFactory;
+    },
+    () => {
+      loading = undefined;
+      throw new UserError(
+        'Reading images needs the package sharp, which is not installed.',
+        'Install it: npm install sharp',
+      );
+    },
+  );
+  return loading;
+}
+
+/** The first bytes of a file or buffer. */
+async function head(input: string | Uint8Array): Promise<Uint8Array> {
+  if (typeof input !== 'string') return input.subarray(0, 512);
+  const file = await open(input);
+  try {
+    const { buffer, bytesRead } = await file.read(new Uint8Array(512), 0, 512, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+async function refuse(input: string | Uint8Array, error: Error): Promise<never> {
+  const name = typeof input === 'string' ? `"${input}"` : 'The image';
+  const bytes = await head(input).catch((cause: NodeJS.ErrnoException) => {
+    const missing = cause.code === 'ENOENT';
+    throw new UserError(
+      `${name} ${missing ? 'does not exist' : `cannot be read (${cause.code})`}.`,
+      'Check the path and the permissions.',
+    );
+  });
+  const format = sniffImage(bytes);
+  if (!format) {
+    throw new UserError(
+      `${name} is not an image: it is ${describeBytes(bytes)}.`,
+      'Use JPEG, PNG, WebP, GIF, TIFF or AVIF files, or remove it.',
+    );
+  }
+  const reason = /premature|truncat|end of|corrupt|invalid|error/i.test(error.message)
+    ? 'is damaged or cut off'
+    : 'cannot be decoded';
+  throw new UserError(
+    `${name} is a ${format} that ${reason} (${error.message.split('\n')[0]}).`,
+    'Replace the file or remove it.',
+  );
+}
+
+/** Decodes to 8-bit sRGB: EXIF rotation applied, gray and CMYK converted, transparency over white, first frame of several. */
+export async function decodeImage(input: string | Uint8Array, options: DecodeOptions = {}): Promise<RgbImage> {
+  const sharp = await loadSharp();
+  const { maxPixels = MAX_PIXELS, shortSide } = options;
+  const open = (): Sharp => sharp(input, { failOn: 'truncated', limitInputPixels: false });
+  try {
+    const { width, height } = await open().metadata();
+    if (width * height > maxPixels) {
+      const name = typeof input === 'string' ? `"${input}"` : 'The image';
+      throw new UserError(
+        `${name} has ${width} × ${height} pixels, more than the limit of ${Math.round(maxPixels / 1e6)} million.`,
+        'Scale it down, or remove it.',
+      );
+    }
+    let pipeline = open().autoOrient().flatten({ background: '#ffffff' }).toColourspace('srgb');
+    if (shortSide && Math.min(width, height) > shortSide) {
+      pipeline = pipeline.resize({ width: shortSide, height: shortSide, fit: 'outside', kernel: 'lanczos3' });
+    }
+    const { data, info } = await pipeline.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+    return { width: info.width, height: info.height, data: toThreeChannels(data, info.channels) };
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    return refuse(input, error as Error);
+  }
+}
+
+function toThreeChannels(data: Uint8Array, channels: number): Uint8Array {
+  if (channels === 3) return data;
+  const rgb = new Uint8Array((data.length / channels) * 3);
+  for (let i = 0, p = 0; p < data.length; i += 3, p += channels) {
+    for (let c = 0; c < 3; c++) rgb[i + c] = data[p + (channels < 3 ? 0 : c)]!;
+  }
+  return rgb;
+}
+
+/** Resizes and crops a decoded image as evaluation does: [size, size, 3] bytes. */
+export function evalCrop(image: RgbImage, preprocessing: Pick<Preprocessing, 'size' | 'cropPct'>): Uint8Array {
+  const { size } = preprocessing;
+  const { resized, crop } = evalGeometry(image.width, image.height, preprocessing);
+  const out = new Uint8Array(size * size * 3);
+  const whole = { x: 0, y: 0, width: image.width, height: image.height };
+  resizeRegion(image, whole, { out, offset: 0, width: size, height: size }, { resized, x: crop.x, y: crop.y });
+  return out;
+}
+
+/** Reads an image as evaluation sees it: [size, size, 3] bytes. */
+export async function evalImage(
+  input: string | Uint8Array,
+  preprocessing: Pick<Preprocessing, 'size' | 'cropPct'>,
+  options: DecodeOptions = {},
+): Promise<Uint8Array> {
+  return evalCrop(await decodeImage(input, options), preprocessing);
+}
