@@ -93,10 +93,8 @@ export function requireForm(model: Pick<ModelFile, 'form'>, form: Form, purpose:
 
 /** A state in float32, whatever it was stored as. */
 export function toFloat32(state: StateDict): StateDict {
-  const convert = ({ shape, data }: Tensor): Tensor => ({
-    shape,
-    data: data instanceof Float32Array ? data : Float32Array.from(data),
-  });
+  const convert = (value: Tensor): Tensor =>
+    value.data instanceof Float32Array ? value : { shape: value.shape, data: Float32Array.from(value.data) };
   return new Map([...state].map(([name, value]) => [name, convert(value)]));
 }
 

@@ -59,7 +59,7 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
     );
   }
   const meta = readMeta(text);
-  const state = toFloat32(tensors);
+  const state = toFloats(tensors);
   checkConfig(meta.config);
   const parameters = parametersOf(state);
   checkState(modelGraph(meta.config, 'train'), parameters);
@@ -68,6 +68,12 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
     if (!own || String(own.shape) !== String(shape)) throw damaged(`"${name}" belongs to no parameter of its shape`);
   }
   return { meta, state };
+}
+
+/** Numbers as they were stored, so that an engine of float64 goes on with the same bits; integers become float32. */
+function toFloats(tensors: StateDict): StateDict {
+  const wide = [...tensors].filter(([, { data }]) => data instanceof Float64Array);
+  return new Map([...toFloat32(tensors), ...wide]);
 }
 
 function damaged(why: string): UserError {
@@ -114,7 +120,7 @@ export function checkpointModel({ meta, state }: Checkpoint, options: { readonly
     classes,
     preprocessing,
     graph: modelGraph(config, 'train'),
-    state: new Map([...parametersOf(state)].map(([name, value]) => [name, choose(name, value)])),
+    state: toFloat32(new Map([...parametersOf(state)].map(([name, value]) => [name, choose(name, value)]))),
     ...(last
       ? { metrics: { epoch: last.epoch, valLoss: last.valLoss, valTop1: last.valTop1, valTop5: last.valTop5 } }
       : {}),

@@ -1,12 +1,15 @@
 /** The training loop on a tiny network and images made from their labels. */
 import { describe, expect, it } from 'vitest';
+import { decodeCheckpoint, encodeCheckpoint } from '../../src/checkpoint/training-state.ts';
 import { UserError } from '../../src/core/errors.ts';
 import type { EpochMetrics, RunEvent } from '../../src/core/events.ts';
 import { permutation, random } from '../../src/core/random.ts';
 import { type StateDict, tensor } from '../../src/core/tensor.ts';
+import { createReferenceEngine } from '../../src/engine/reference/engine.ts';
 import { nodeWasmEngine } from '../../src/engine/wasm/node.ts';
 import type { LabeledBatch } from '../../src/evaluate/evaluate.ts';
-import { mobileOne } from '../../src/models/mobileone.ts';
+import { DEFAULT_PREPROCESSING } from '../../src/images/preprocess.ts';
+import { type MobileOneConfig, mobileOne } from '../../src/models/mobileone.ts';
 import { withPreprocess } from '../../src/models/preprocess.ts';
 import { modelConfig } from '../../src/models/registry.ts';
 import type { Recipe } from '../../src/recipe/recipe.ts';
@@ -74,7 +77,7 @@ const engine = await nodeWasmEngine({ threads: 1 });
 
 function setUp(
   flags: Partial<Record<keyof Recipe, unknown>> = {},
-): TrainOptions & { store: ReturnType<typeof memoryStore> } {
+): TrainOptions & { store: ReturnType<typeof memoryStore>; config: MobileOneConfig } {
   const { recipe } = resolveRecipe({
     flags: {
       size: SIZE,
@@ -97,6 +100,7 @@ function setUp(
   const model = withPreprocess(mobileOne(config), { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] });
   return {
     run: 'test',
+    config,
     recipe,
     model,
     classes: CLASSES,
@@ -167,6 +171,25 @@ describe('train', () => {
       store.saved.last!.position.metrics.map(({ seconds, imagesPerSecond, ...rest }) => rest),
     );
     expect(b).toEqual(a);
+  });
+
+  it('goes on with the same bits on the reference engine, through a checkpoint file', async () => {
+    const reference = createReferenceEngine();
+    const flags = { epochs: 2, batch_size: 6 };
+    const whole = { ...setUp(flags), engine: reference };
+    await collect(whole);
+    const first = { ...setUp(flags), engine: reference };
+    const controller = new AbortController();
+    await collect({ ...first, signal: controller.signal }, (event) => {
+      if (event.type === 'step' && event.step === 2) controller.abort();
+    });
+    const { state, position } = first.store.saved.last!;
+    const { recipe, classes, preprocessing } = { ...first, preprocessing: DEFAULT_PREPROCESSING };
+    const meta = { recipe, config: first.config, classes, preprocessing, seed: 0, ...position };
+    const read = decodeCheckpoint(encodeCheckpoint({ meta, state })).state;
+    const second = { ...setUp(flags), engine: reference, resume: { state: read, position } };
+    await collect(second);
+    expectSameState(second.store.saved.last!.state, whole.store.saved.last!.state);
   });
 
   it('can be interrupted before an evaluation, and finishes a run that only lacks its model', async () => {

@@ -48,7 +48,7 @@ export async function predictCommand(
         if (!(error instanceof UserError)) throw error;
         failed = true;
         if (flags.json) io.out(JSON.stringify({ path, error: error.message }));
-        else io.err(`${pc.red('error:')} ${path}: ${error.message}`);
+        else io.err(`${pc.red('error:')} ${error.message}`);
       }
     }
     return failed ? EXIT.input : EXIT.ok;
