@@ -106,6 +106,17 @@ test('a checkpoint opens as a model with its EMA weights, and a model does not o
   expect(error.message).toContain('fused.safetensors: This file is not a training checkpoint');
 });
 
+test('a checkpoint keeps float64 as it is, and its model is float32', async () => {
+  const path = join(folder('wide'), 'last.safetensors');
+  const { meta, state } = checkpoint(1);
+  const wide = new Map([...state].map(([name, { shape, data }]) => [name, { shape, data: Float64Array.from(data) }]));
+  wide.get('ema:head.fc.bias')!.data[0] = 1 / 3;
+  await saveCheckpoint(path, { meta, state: wide });
+  const read = await loadCheckpoint(path);
+  expect(read.state.get('ema:head.fc.bias')).toEqual(wide.get('ema:head.fc.bias'));
+  expect((await loadModel(path)).state.get('head.fc.bias')!.data[0]).toBe(Math.fround(1 / 3));
+});
+
 test('truncated, foreign and missing files are told by name', async () => {
   const dir = folder('bad');
   const bytes = encodeCheckpoint(checkpoint(1));
