@@ -7,7 +7,7 @@ import type { Dataset } from '../data/dataset.ts';
 import { labeledImages } from './labeled-images.ts';
 import type { OpenedModel } from './open-model.ts';
 
-const IMAGE = /\.(jpe?g|png|webp|gif|avif|tiff?|bmp|heic|heif|svg)$/i;
+const IMAGE = /\.(jpe?g|jfif|png|webp|gif|tiff?|avif|heif|heic|bmp)$/i;
 
 /** Expands folders (recursively, sorted) among the given paths; throws a UserError for a path that is not there. */
 export async function imageFiles(paths: readonly string[]): Promise<string[]> {

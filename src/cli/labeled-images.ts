@@ -52,8 +52,8 @@ export async function labeledImages({ model, run }: OpenedModel, dir?: string, s
 }
 
 async function hasOwnVal(folder: string): Promise<boolean> {
-  const names = await readdir(folder).catch(() => []);
-  return names.some((name) => ['val', 'valid', 'validation'].includes(name));
+  const names = await readdir(folder).catch((): string[] => []);
+  return names.includes('train') && names.some((name) => ['val', 'valid', 'validation'].includes(name));
 }
 
 /** The dataset with the model's class numbers. Numbered classes (of files without names) are matched in order. */

@@ -4,10 +4,18 @@ import { createLoader, type Loader } from '../batches/loader-node.ts';
 import { UserError } from '../core/errors.ts';
 import { hashText, permutation, random } from '../core/random.ts';
 import type { Dataset, SplitDataset } from '../data/dataset.ts';
+import type { Augment } from '../images/augment/options.ts';
 import type { Preprocessing } from '../images/preprocess.ts';
 import type { Recipe } from '../recipe/recipe.ts';
 
-export type OnSkip = (skipped: { readonly path: string; readonly reason: string }) => void;
+/** What a loader tells while it opens. */
+export interface LoaderHooks {
+  readonly onSkip: (skipped: { readonly path: string; readonly reason: string }) => void;
+  readonly onWarning: (message: string) => void;
+  readonly onProgress: (done: number, total: number) => void;
+  /** An unreadable image ends the command instead of being skipped. */
+  readonly strict?: boolean | undefined;
+}
 
 export interface RunLoaders {
   readonly train: Loader;
@@ -37,7 +45,7 @@ export async function openLoaders(
   data: SplitDataset,
   recipe: Recipe,
   preprocessing: Preprocessing,
-  onSkip: OnSkip,
+  hooks: LoaderHooks,
 ): Promise<RunLoaders> {
   const images = data.train.samples.length;
   if (images < recipe.batch_size)
@@ -45,12 +53,14 @@ export async function openLoaders(
       `There are ${images} training images, fewer than one batch of ${recipe.batch_size}.`,
       `Add images, or train with --batch-size ${Math.max(2, 2 ** Math.floor(Math.log2(images / 2)))}.`,
     );
+  if (data.val.samples.length === 0)
+    throw new UserError('There are no validation images.', 'Add images, so that each class has at least two.');
   const common = {
     size: recipe.size,
     seed: recipe.seed,
     workers: recipe.workers ?? defaultWorkers(),
     preprocessing,
-    onSkip,
+    ...hooks,
   };
   const calibrationData = pickSamples(data.train, recipe.recalibrate_images, recipe.seed);
   const evalBatch = Math.min(recipe.batch_size, data.val.samples.length);
@@ -81,7 +91,7 @@ export async function openEvalLoader(
   dataset: Dataset,
   batchSize: number,
   preprocessing: Preprocessing,
-  onSkip: OnSkip,
+  hooks: LoaderHooks,
 ): Promise<Loader> {
   return await createLoader({
     dataset,
@@ -92,11 +102,9 @@ export async function openEvalLoader(
     seed: 0,
     workers: defaultWorkers(),
     preprocessing,
-    onSkip,
+    ...hooks,
   });
 }
-
-type Augment = Parameters<typeof createLoader>[0]['augment'];
 
 /** The recipe's augmentation as the loader takes it. */
 export function augmentOf(recipe: Recipe): Augment {

@@ -42,6 +42,7 @@ function addTraining(program: Command, io: Io, finish: (code: number) => void): 
     .option('--init <file>', `begin with the weights of a model: ${MODEL}`)
     .option('--preset <name>', `begin with a preset: ${Object.keys(PRESETS).join(', ')}`)
     .option('--recipe <file>', 'a YAML or JSON file of recipe fields')
+    .option('--strict', 'stop at an unreadable image instead of skipping it')
     .option('--json', 'print events, one JSON object a line');
   for (const option of recipeOptions()) train.addOption(option);
   train.action(async (data: string | undefined, options: TrainFlags) => {
@@ -64,6 +65,7 @@ function addUsing(program: TypedCommand, io: Io, finish: (code: number) => void)
     .argument('[data]', "a folder of images by class (a run's own validation images)")
     .option('--split <name>', 'train, val, test or all (val where there is one, else all)')
     .option('--batch-size <n>', 'images a batch', '32')
+    .option('--strict', 'stop at an unreadable image instead of skipping it')
     .option('--engine <name>', ENGINE)
     .option('--threads <n>', THREADS)
     .option('--json', 'print the result as JSON')

@@ -2,6 +2,7 @@
 import pc from 'picocolors';
 import type { EpochMetrics, RunEvent } from '../core/events.ts';
 import type { Io } from './io.ts';
+import type { LoaderHooks } from './open-data.ts';
 
 /** Seconds as `45 s`, `12:30` or `3:05:00`. */
 export function durationText(seconds: number): string {
@@ -62,7 +63,7 @@ export function showEvents(io: Io, json: boolean): (event: RunEvent) => void {
       case 'warning':
         return line(`${pc.yellow('warning:')} ${event.message}`);
       case 'skipped':
-        return line(`${pc.yellow('skipped:')} ${event.path}: ${event.reason}`);
+        return line(`${pc.yellow('skipped:')} ${event.reason}`);
       case 'step': {
         const now = performance.now();
         if (now - shown < 1000 * (io.terminal ? BAR_SECONDS : PLAIN_SECONDS)) return;
@@ -101,5 +102,34 @@ export function thinSteps(): (event: RunEvent) => boolean {
     if (now - last < 1000) return false;
     last = now;
     return true;
+  };
+}
+
+/** What loaders tell, for commands without a run: warnings and skipped images on stderr, a count on the terminal. */
+export function loaderHooks(
+  io: Io,
+  json = false,
+): { readonly skipped: { path: string; reason: string }[] } & LoaderHooks {
+  const skipped: { path: string; reason: string }[] = [];
+  return {
+    skipped,
+    onSkip(skip) {
+      skipped.push(skip);
+      if (!json) io.err(`${pc.yellow('skipped:')} ${skip.reason}`);
+    },
+    onWarning: (message) => io.err(`${pc.yellow('warning:')} ${message}`),
+    onProgress: countImages(io, json),
+  };
+}
+
+/** Shows how many images have been read, on a terminal. */
+export function countImages(io: Io, json: boolean): (done: number, total: number) => void {
+  let shown = 0;
+  return (done, total) => {
+    if (!io.terminal || json) return;
+    const now = performance.now();
+    if (done < total && now - shown < 1000 * BAR_SECONDS) return;
+    shown = now;
+    io.raw(done < total ? `\r\x1b[2Kreading images  ${barText(done / total)}  ${done}/${total}` : '\r\x1b[2K');
   };
 }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { appendFileSync, closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 import { mkdir, readdir, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { saveCheckpoint, writeAtomic } from '../checkpoint/store-node.ts';
 import type { CheckpointMeta } from '../checkpoint/training-state.ts';
 import { UserError } from '../core/errors.ts';
@@ -107,14 +107,13 @@ export interface RunMeta extends CheckpointMeta {
   readonly commandLine: string;
 }
 
-/** Fingerprint of samples: which files, in which order, with which labels. */
+/** Fingerprint of samples: which files of the folder, in which order, with which labels. */
 export function fingerprint(
   samples: readonly { readonly path: string; readonly label: number }[],
-  root: string,
+  folder: string,
 ): string {
   const hash = createHash('sha256');
-  for (const { path, label } of samples)
-    hash.update(`${path.startsWith(root) ? path.slice(root.length) : path}\t${label}\n`);
+  for (const { path, label } of samples) hash.update(`${relative(folder, path).replaceAll('\\', '/')}\t${label}\n`);
   return hash.digest('hex').slice(0, 16);
 }
 

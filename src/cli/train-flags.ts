@@ -13,6 +13,7 @@ export interface TrainFlags extends Readonly<Record<string, unknown>> {
   readonly init?: string;
   readonly preset?: string;
   readonly recipe?: string;
+  readonly strict?: boolean;
   readonly json?: boolean;
 }
 

@@ -27,7 +27,10 @@ export interface Started {
 
 /** Starts `mobileone <args>` in a folder. */
 export function start(cwd: string, args: readonly string[], env: Record<string, string> = {}): Started {
-  const child = spawn(process.execPath, [CLI, ...args], { cwd, env: { ...process.env, NO_COLOR: '1', ...env } });
+  const child = spawn(process.execPath, [CLI, ...args], {
+    cwd,
+    env: { ...process.env, NO_COLOR: '1', XDG_CACHE_HOME: join(cwd, '.cache'), ...env },
+  });
   let out = '';
   let err = '';
   const waiting: { pattern: RegExp; resolve: () => void; reject: (error: Error) => void }[] = [];

@@ -7,12 +7,14 @@ import { type LabeledImages, labeledImages } from '../labeled-images.ts';
 import { openEvalLoader } from '../open-data.ts';
 import { openEngine, wholeNumber } from '../open-engine.ts';
 import { type OpenedModel, openModel } from '../open-model.ts';
+import { loaderHooks } from '../progress.ts';
 
 export interface EvalFlags {
   readonly split?: string | undefined;
   readonly batchSize: string;
   readonly engine?: string | undefined;
   readonly threads?: string | undefined;
+  readonly strict?: true | undefined;
   readonly json?: true | undefined;
 }
 
@@ -22,15 +24,18 @@ export async function evalCommand(io: Io, target: string, dir: string | undefine
   const threads = wholeNumber('--threads', flags.threads);
   const opened = await openModel(target);
   const images = await labeledImages(opened, dir, flags.split);
-  const skipped: { path: string; reason: string }[] = [];
+  const hooks = loaderHooks(io, flags.json);
   const batch = Math.min(batchSize, images.dataset.samples.length);
-  const loader = await openEvalLoader(images.dataset, batch, opened.model.preprocessing, (skip) => skipped.push(skip));
+  const loader = await openEvalLoader(images.dataset, batch, opened.model.preprocessing, {
+    ...hooks,
+    strict: flags.strict,
+  });
   const engine = await openEngine(flags.engine ?? opened.run?.recipe.engine, threads);
   const program = await compileClassifier(engine, opened.model, batch);
   try {
     const result = (await evaluate(program, loader.epoch(0), opened.model.classes.length))!;
-    if (flags.json) io.out(JSON.stringify(asJson(opened, images, result, skipped)));
-    else print(io, opened, images, result, skipped);
+    if (flags.json) io.out(JSON.stringify(asJson(opened, images, result, hooks.skipped)));
+    else print(io, opened, images, result);
     return EXIT.ok;
   } finally {
     await program.dispose();
@@ -81,15 +86,8 @@ function asJson(opened: OpenedModel, images: LabeledImages, result: Evaluation, 
   };
 }
 
-function print(
-  io: Io,
-  opened: OpenedModel,
-  images: LabeledImages,
-  result: Evaluation,
-  skipped: readonly { path: string; reason: string }[],
-): void {
+function print(io: Io, opened: OpenedModel, images: LabeledImages, result: Evaluation): void {
   for (const warning of images.warnings) io.err(`${pc.yellow('warning:')} ${warning}`);
-  for (const { path, reason } of skipped) io.err(`${pc.yellow('skipped:')} ${path}: ${reason}`);
   io.out(`${opened.path} on ${images.description}: ${result.images}`);
   io.out(`top-1 ${result.top1.toFixed(2)} %   top-5 ${result.top5.toFixed(2)} %   loss ${result.loss.toFixed(4)}`);
   const { confused, mistakes } = findings(opened, images, result);

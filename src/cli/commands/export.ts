@@ -7,6 +7,7 @@ import type { Io } from '../io.ts';
 import { openEvalLoader } from '../open-data.ts';
 import { openEngine, wholeNumber } from '../open-engine.ts';
 import { openModel } from '../open-model.ts';
+import { loaderHooks } from '../progress.ts';
 
 export interface ExportFlags {
   readonly format: string;
@@ -40,9 +41,7 @@ export async function exportCommand(io: Io, target: string, flags: ExportFlags):
   const out =
     flags.out ?? (run ? `${run.files.folder}/export-onnx` : opened.path.replace(/(\.safetensors)?$/, '-onnx'));
   const batch = Math.min(CHECK_BATCH, dataset.samples.length);
-  const loader = await openEvalLoader(dataset, batch, model.preprocessing, ({ path, reason }) =>
-    io.err(`skipped: ${path}: ${reason}`),
-  );
+  const loader = await openEvalLoader(dataset, batch, model.preprocessing, loaderHooks(io, flags.json));
   try {
     const engine = await openEngine(flags.engine ?? run?.recipe.engine, threads);
     const shipped = model.form === 'train' ? (await fuseWithProof(engine, model, loader.epoch(0))).fused : model;

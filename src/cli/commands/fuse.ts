@@ -7,6 +7,7 @@ import type { Io } from '../io.ts';
 import { openEvalLoader } from '../open-data.ts';
 import { openEngine, wholeNumber } from '../open-engine.ts';
 import { openModel } from '../open-model.ts';
+import { loaderHooks } from '../progress.ts';
 
 export interface FuseFlags {
   readonly out?: string | undefined;
@@ -31,9 +32,7 @@ export async function fuseCommand(io: Io, target: string, flags: FuseFlags): Pro
   const proofPath =
     flags.out === undefined && opened.run ? opened.run.files.proof : out.replace(/(\.safetensors)?$/, '.proof.json');
   const batch = Math.min(PROOF_BATCH, dataset.samples.length);
-  const loader = await openEvalLoader(dataset, batch, opened.model.preprocessing, ({ path, reason }) =>
-    io.err(`skipped: ${path}: ${reason}`),
-  );
+  const loader = await openEvalLoader(dataset, batch, opened.model.preprocessing, loaderHooks(io, flags.json));
   try {
     const engine = await openEngine(flags.engine ?? opened.run?.recipe.engine, threads);
     const { fused, proof } = await fuseWithProof(engine, opened.model, loader.epoch(0), bound);

@@ -12,7 +12,7 @@ import type { Io } from '../io.ts';
 import { openLoaders, type RunLoaders } from '../open-data.ts';
 import { openEngine } from '../open-engine.ts';
 import { planNewRun, planResumedRun, type RunPlan } from '../plan-run.ts';
-import { showEvents } from '../progress.ts';
+import { countImages, showEvents } from '../progress.ts';
 import { makeRunFolder, recordEvents, savePosition } from '../run-folder.ts';
 import type { TrainFlags } from '../train-flags.ts';
 
@@ -29,8 +29,18 @@ export async function trainCommand(
   const engine = await openEngine(recipe.engine, recipe.threads);
   const show = showEvents(io, flags.json === true);
   const events = eventSink(plan, show);
-  const loaders = await openLoaders(plan.data, recipe, plan.preprocessing, ({ path, reason }) => {
-    events.emit({ type: 'skipped', path, reason });
+  const seen = new Set<string>();
+  const loaders = await openLoaders(plan.data, recipe, plan.preprocessing, {
+    strict: flags.strict,
+    onProgress: countImages(io, flags.json === true),
+    onWarning: (message) => {
+      if (!seen.has(message)) events.emit({ type: 'warning', message });
+      seen.add(message);
+    },
+    onSkip: ({ path, reason }) => {
+      if (!seen.has(path)) events.emit({ type: 'skipped', path, reason });
+      seen.add(path);
+    },
   });
   const interruption = listenForInterrupt(io);
   try {
@@ -68,8 +78,8 @@ async function runPlan({ io, plan, engine, loaders, events, signal, json }: RunC
     classes: data.train.classes,
     engine,
     ...loaders,
-    trainImages: data.train.samples.length,
-    valImages: data.val.samples.length,
+    trainImages: loaders.train.images,
+    valImages: loaders.val.images,
     store,
     resume,
     initial: plan.initial,
