@@ -18,6 +18,7 @@ export {
   readState,
   unsupportedNodes,
 } from './engine/engine.ts';
+export { type ToOnnxOptions, toOnnx } from './engine/onnx/to-onnx.ts';
 export { createReferenceEngine } from './engine/reference/engine.ts';
 export { type BoundGraph, bind } from './graph/bind.ts';
 export { type GraphBuilder, graphBuilder } from './graph/build.ts';

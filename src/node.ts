@@ -1,14 +1,25 @@
 /** `mobileone/node`: everything of `mobileone`, with engines, images, data, training, files and export in Node. */
+
 export { type Batch, createLoader, type Loader, type LoaderOptions } from './batches/loader-node.ts';
+export { type Device, describeDevice } from './bench/device-node.ts';
+export { type Measurement, measure, programSubject, ratio, type Subject } from './bench/measure.ts';
+export { MODEL_BENCH, type Protocol, protocolHash, shortProtocol, type Timing } from './bench/protocol.ts';
+export { modelSubjects } from './bench/subjects-node.ts';
 export { loadCheckpoint, loadModel, saveCheckpoint, saveModel, writeAtomic } from './checkpoint/store-node.ts';
 export type { Dataset, Sample, SplitDataset } from './data/dataset.ts';
 export { readFolder } from './data/readers/folder-node.ts';
+export { hasRuntime, type OnnxSession, openOnnx, ortEngine } from './engine/ort-node.ts';
 export { nodeWasmEngine, type WasmOptions } from './engine/wasm/node.ts';
-export { evaluate } from './evaluate/evaluate.ts';
+export { type Evaluation, evaluate, mostConfused, worstMistakes } from './evaluate/evaluate.ts';
+export { type Bundle, type BundleOptions, writeBundle } from './export/bundle-node.ts';
+export { verifyOnnx } from './export/onnx/verify-node.ts';
+export { type ExportedModel, type ExportOptions, exportOnnx } from './export/onnx/write.ts';
 export { decodeImage, evalImage } from './images/decode-node.ts';
 export { DEFAULT_PREPROCESSING, type Preprocessing } from './images/preprocess.ts';
 export * from './index.ts';
 export { DEFAULT_RECIPE } from './recipe/fields.ts';
 export type { Recipe } from './recipe/recipe.ts';
 export { resolveRecipe } from './recipe/resolve.ts';
+export { accuracyFigure, confusionFigure, drawFigure, latencyFigure, lossFigure } from './report/figures.ts';
+export { type ReportData, renderReport } from './report/html.ts';
 export { train } from './train/loop.ts';
