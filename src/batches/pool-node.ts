@@ -42,11 +42,13 @@ function inThreads(setup: WorkerSetup, threads: number): Pool {
     for (const { reject } of waiting.values()) reject(broken);
     waiting.clear();
   };
-  const workers = Array.from({ length: threads }, () => {
+  const workers: Worker[] = Array.from({ length: threads }, () => {
     const worker = new Worker(workerUrl, { workerData: setup });
     worker.on('message', ({ id, error }: WorkerReply) => {
       const { resolve, reject } = waiting.get(id) ?? {};
       waiting.delete(id);
+      // Only while a batch is awaited does a thread keep the process alive.
+      if (waiting.size === 0) for (const one of workers) one.unref();
       if (error === undefined) resolve?.();
       else reject?.(new UserError(`A batch could not be loaded: ${error}`, 'Check that the images are still there.'));
     });
@@ -63,6 +65,7 @@ function inThreads(setup: WorkerSetup, threads: number): Pool {
       return new Promise((resolve, reject) => {
         const id = nextId++;
         waiting.set(id, { resolve, reject });
+        if (waiting.size === 1) for (const worker of workers) worker.ref();
         const request: WorkerRequest = { id, epoch, indices, out };
         workers[id % threads]!.postMessage(request);
       });
