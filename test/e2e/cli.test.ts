@@ -92,6 +92,64 @@ describe.skipIf(!built)('mobileone (built)', () => {
     expect(existsSync(at('g.safetensors'))).toBe(false);
   });
 
+  it('exports a bundle that ONNX Runtime has checked', async () => {
+    const { code, out } = await cli(folder, 'export', 'run');
+    expect(code).toBe(0);
+    expect(out).toMatch(/^fused +proved on \d images/);
+    expect(out).toMatch(/onnx runtime +proved on \d images/);
+    expect(out).toContain('uint8 RGB [N, 32, 32, 3]');
+    for (const name of ['model.onnx', 'labels.txt', 'golden.json', 'card.json', 'README.md'])
+      expect(existsSync(at('run', 'export-onnx', name)), name).toBe(true);
+    const card = JSON.parse(readFileSync(at('run', 'export-onnx', 'card.json'), 'utf8')) as { command: string };
+    expect(card.command).toMatch(/^mobileone train photos/);
+    const planes = await cli(
+      ...[
+        folder,
+        'export',
+        'run/model.safetensors',
+        '--images',
+        'photos',
+        '--layout',
+        'nchw',
+        '--fixed-batch',
+        '--json',
+      ],
+    );
+    expect(JSON.parse(planes.out)).toMatchObject({
+      path: 'run/model-onnx/model.onnx',
+      proof: { images: 30, passed: true },
+    });
+  });
+
+  it('measures both forms on every runtime there is', async () => {
+    const { code, out } = await cli(folder, 'bench', 'run', '--rounds', '2', '--runs', '5', '--json');
+    expect(code).toBe(0);
+    const { results, protocol } = JSON.parse(out) as {
+      results: { name: string; minimum: number; mean: number }[];
+      protocol: object;
+    };
+    expect(protocol).toEqual({ warmup: 5, rounds: 2, runsPerRound: 5, trim: 1 });
+    expect(results.slice(0, 2).map(({ name }) => name)).toEqual(['train form, branches', 'fused']);
+    for (const { minimum, mean } of results) expect(minimum).toBeLessThanOrEqual(mean);
+    const variant = await cli(folder, 'bench', 's1', '--size', '32', '--rounds', '1', '--runs', '1');
+    expect(variant.out).toContain('s1, 1 image of 32 px, 1 thread');
+  }, 180_000);
+
+  it('skips broken images and lists them, or stops at them if strict', async () => {
+    await makeImages(at('some-broken'), 10);
+    writeFileSync(at('some-broken', 'red', 'notes.txt'), 'not an image');
+    const args = ['train', 'some-broken', ...TINY, '--epochs', '1'];
+    const { code, out } = await cli(folder, ...args, '--out', 'broken-run');
+    expect(code).toBe(0);
+    expect(out).toContain('skipped: "some-broken/red/notes.txt" is not an image: it is');
+    expect(out.match(/skipped:/g)).toHaveLength(1);
+    expect(readFileSync(at('broken-run', 'events.jsonl'), 'utf8')).toContain('"type":"skipped"');
+    const strict = await cli(folder, ...args, '--out', 'strict-run', '--strict');
+    expect(strict.code).toBe(1);
+    expect(strict.err).toContain('"some-broken/red/notes.txt" is not an image');
+    expect(existsSync(at('strict-run'))).toBe(false);
+  });
+
   it('describes variants, files and the machine', async () => {
     const s0 = await cli(folder, 'info', 's0');
     expect(s0.out).toContain('5,293,272 parameters');

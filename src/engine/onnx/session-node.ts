@@ -115,7 +115,9 @@ async function create(
 
 function toOrt(ort: Ort, value: Tensor): OrtTensor {
   const { shape } = value;
-  const data = value.data instanceof Float64Array ? Float32Array.from(value.data) : value.data;
+  const narrow = value.data instanceof Float64Array ? Float32Array.from(value.data) : value.data;
+  // The native runtime refuses shared memory, in which loader threads fill batches.
+  const data = narrow.buffer instanceof ArrayBuffer ? narrow : narrow.slice();
   return new ort.Tensor(dtypeOf({ shape, data }) as 'float32', data as Float32Array, shape);
 }
 
