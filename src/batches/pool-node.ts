@@ -71,7 +71,8 @@ function inThreads(setup: WorkerSetup, threads: number): Pool {
       });
     },
     async close() {
-      for (const worker of workers) worker.removeAllListeners('exit');
+      // A late message would unref a thread whose end is awaited, and the process would stop waiting for it.
+      for (const worker of workers) worker.removeAllListeners('exit').removeAllListeners('message');
       await Promise.all(workers.map((worker) => worker.terminate()));
     },
   };

@@ -1,5 +1,5 @@
-/** The command line as a process: what it makes, and what it says when something is wrong. */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+/** The command line as a process: what it makes. What it refuses is in `refusals.test.ts`. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { built, cli, makeImages, TINY, temporaryFolder } from './cli-process.ts';
@@ -218,108 +218,5 @@ describe.skipIf(!built)('mobileone (built)', () => {
     const again = await cli(folder, 'train', 'photos', '--recipe', 'from-file/recipe.yaml', '--out', 'again');
     expect(again.code).toBe(0);
     expect(readFileSync(at('again', 'model.safetensors'))).toEqual(readFileSync(at('from-file', 'model.safetensors')));
-  });
-
-  const refusals: [name: string, args: string[], code: number, message: string | RegExp][] = [
-    ['an unknown flag', ['train', 'photos', '--epoch', '3'], 2, /unknown option '--epoch'[\s\S]*--epochs/],
-    ['an unknown verb', ['trian', 'photos'], 2, /unknown command 'trian'[\s\S]*train/],
-    [
-      'an unknown variant',
-      ['train', 'photos', '--variant', 's9'],
-      1,
-      /There is no variant "s9"\.\n.*s0, s1, s2, s3, s4/,
-    ],
-    ['a close variant', ['info', 'mobileone_s7'], 1, /There is no variant/],
-    ['an unknown preset', ['train', 'photos', '--preset', 'quik'], 2, 'Did you mean quick?'],
-    [
-      'a value out of range',
-      ['train', 'photos', '--epochs', '0'],
-      1,
-      'epochs must be a whole number of at least 1, got "0" (from --epochs).',
-    ],
-    ['no folder', ['train'], 2, 'There is no folder of images.'],
-    ['a missing folder', ['train', 'nowhere'], 1, /nowhere/],
-    [
-      'a batch larger than the data',
-      ['train', 'photos', '--batch-size', '512'],
-      1,
-      /fewer than one batch of 512\.\n.*--batch-size 8/,
-    ],
-    ['a used run folder', ['train', 'photos', '--out', 'run'], 1, 'run already exists and holds a run.'],
-    ['resuming what is no run', ['train', '--resume', 'photos'], 1, 'photos is not a run.'],
-    [
-      'other values while resuming',
-      ['train', '--resume', 'run', '--lr', '1'],
-      2,
-      "--lr can't change while a run goes on.",
-    ],
-    ['a missing recipe', ['train', 'photos', '--recipe', 'no.yaml'], 1, "The recipe no.yaml can't be read"],
-    ['a missing model', ['eval', 'nothing.safetensors', 'photos'], 1, 'There is no run or file nothing.safetensors.'],
-    [
-      'a fused model to fuse',
-      ['fuse', 'run/fused.safetensors', '--images', 'photos'],
-      1,
-      'This model is fused, and the train form is needed to fuse it.',
-    ],
-    ['a file without images', ['fuse', 'run/model.safetensors'], 2, 'The check needs real images'],
-    ['an unknown engine', ['eval', 'run', '--engine', 'wsam'], 2, 'Did you mean wasm?'],
-    ['an unknown split', ['eval', 'run', '--split', 'vall'], 2, 'Did you mean val?'],
-    ['an image that is not there', ['predict', 'run', 'no.png'], 1, 'There is no image or folder no.png.'],
-  ];
-  it.each(refusals)('refuses %s', async (_, args, code, message) => {
-    const result = await cli(folder, ...args);
-    expect(result.err).toMatch(message);
-    expect(result.code).toBe(code);
-    expect(result.err).not.toMatch(/\n\s+at /);
-  });
-
-  it('refuses a checkpoint that is damaged, or of another shape', async () => {
-    writeFileSync(at('damaged.safetensors'), readFileSync(at('run', 'model.safetensors')).subarray(0, 500));
-    const damaged = await cli(folder, 'eval', 'damaged.safetensors', 'photos');
-    expect(damaged.code).toBe(1);
-    expect(damaged.err).toContain('damaged.safetensors');
-    const other = await cli(folder, 'train', 'two', '--resume', 'run');
-    expect(other.code).toBe(1);
-    expect(other.err).toContain('two has other classes than the run began with: without blue.');
-    const evaluated = await cli(folder, 'eval', 'tuned', 'photos');
-    expect(evaluated.code).toBe(1);
-    expect(evaluated.err).toContain('photos has other classes than the model: with blue.');
-  });
-
-  it('refuses folders that are no classification data', async () => {
-    await makeImages(at('one'), 4, ['red']);
-    const one = await cli(folder, 'train', 'one');
-    expect(one.code).toBe(1);
-    expect(one.err).toMatch(/one class/i);
-    await makeImages(at('with-empty'), 8);
-    mkdirSync(at('with-empty', 'yellow'));
-    const empty = await cli(folder, 'train', 'with-empty', ...TINY, '--epochs', '1', '--out', 'empty');
-    expect(empty.out + empty.err).toContain('yellow');
-    await makeImages(at('split', 'train'), 8, ['red', 'green']);
-    await makeImages(at('split', 'val'), 2, ['red', 'blue']);
-    const split = await cli(folder, 'train', 'split');
-    expect(split.code).toBe(1);
-    expect(split.err).toContain('blue');
-  });
-
-  it('stops when the loss is no number, says what to try, and keeps the last good checkpoint', async () => {
-    const { code, err } = await cli(
-      folder,
-      'train',
-      'photos',
-      ...TINY,
-      '--lr',
-      '1e30',
-      '--epochs',
-      '5',
-      '--out',
-      'nan',
-    );
-    expect(code).toBe(1);
-    expect(err).toMatch(
-      /error: The (loss became|weights are).*training has diverged\.\nTrain again with a lower rate \(--lr 1e\+29\)/,
-    );
-    expect((await cli(folder, 'info', 'nan')).code).toBe(0);
-    rmSync(at('nan'), { recursive: true });
   });
 });
