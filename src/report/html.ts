@@ -3,15 +3,9 @@ import type { Device } from '../bench/device-node.ts';
 import type { Measurement } from '../bench/measure.ts';
 import type { Proof } from '../checkpoint/proof.ts';
 import type { EpochMetrics } from '../core/events.ts';
-import {
-  accuracyFigure,
-  type Baseline,
-  confusionFigure,
-  drawFigure,
-  latencyFigure,
-  lossFigure,
-  shortRuntime,
-} from './figures.ts';
+import { confusionFigure, latencyFigure, milliseconds, shortRuntime } from './bars.ts';
+import { accuracyFigure, type Baseline, lossFigure } from './curves.ts';
+import { drawFigure } from './draw.ts';
 import { withCssColors } from './palette.ts';
 import { STYLE } from './style.ts';
 
@@ -101,6 +95,7 @@ function escapeHtml(text: string): string {
 const section = (title: string, ...body: readonly string[]): string =>
   `<section>\n<h2>${escapeHtml(title)}</h2>\n${body.join('\n')}\n</section>`;
 
+/** A table whose cells stay on one line; it scrolls where the page is narrower. */
 const table = (columns: readonly string[], rows: readonly (readonly string[])[]): string => {
   const cells = (tag: string, row: readonly string[]): string =>
     `<tr>${row.map((cell) => `<${tag}>${escapeHtml(cell)}</${tag}>`).join('')}</tr>`;
@@ -193,29 +188,28 @@ function proofs({ proofs = [] }: ReportData): string {
     String(proof.images),
     `${proof.top1Agreement.toFixed(proof.top1Agreement === 100 ? 0 : 2)} %`,
     `${proof.relativeDifference.toExponential(1)} (bound ${proof.bound.toExponential(0)})`,
-    proof.engine,
   ]);
   return section(
     'Proof',
     '<p>Each check ran both sides on real images and compared every logit; differences are relative to the largest logit.</p>',
-    table(['check', 'verdict', 'images', 'first class agrees', 'largest difference', 'ran on'], rows),
+    table(['check', 'verdict', 'images', 'first class agrees', 'largest difference'], rows),
+    `<p class="small">Ran on: ${escapeHtml([...new Set(proofs.map(({ proof }) => proof.engine))].join('; '))}.</p>`,
   );
 }
 
 async function latency({ latency }: ReportData): Promise<string> {
   if (!latency || latency.rows.length === 0) return '';
   const { rows, device, protocol } = latency;
-  const ms = (value: number): string => value.toPrecision(3);
   const cells = rows.map((row) => [
     shortRuntime(row.runtime),
     row.name,
     String(row.threads),
-    ms(row.mean),
-    `${ms(row.interval[0])}–${ms(row.interval[1])}`,
-    ms(row.minimum),
-    ms(row.median),
-    ms(row.firstRun),
-    ms(row.coldStart),
+    milliseconds(row.mean),
+    `${milliseconds(row.interval[0])}–${milliseconds(row.interval[1])}`,
+    milliseconds(row.minimum),
+    milliseconds(row.median),
+    milliseconds(row.firstRun),
+    milliseconds(row.coldStart),
   ]);
   const runtimes = [...new Set(rows.map(({ runtime }) => runtime))].join('; ');
   return section(

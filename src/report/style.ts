@@ -21,7 +21,7 @@ figure{margin:0 0 12px}
 figure svg{display:block;width:100%;height:auto}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;font-size:.875rem;font-variant-numeric:tabular-nums}
-th,td{text-align:left;padding:5px 14px 5px 0;border-bottom:1px solid var(--grid);vertical-align:top}
+th,td{text-align:left;padding:5px 14px 5px 0;border-bottom:1px solid var(--grid);vertical-align:top;white-space:nowrap}
 th{font-weight:600;color:var(--muted)}
 .cards{list-style:none;padding:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,290px),1fr));gap:12px}
 .card{display:flex;gap:12px;background:var(--card);border:1px solid var(--grid);border-radius:8px;padding:10px}

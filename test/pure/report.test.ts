@@ -3,7 +3,9 @@ import { expect, test } from 'vitest';
 import { describeDevice } from '../../src/bench/device-node.ts';
 import type { Measurement } from '../../src/bench/measure.ts';
 import type { EpochMetrics } from '../../src/core/events.ts';
-import { accuracyFigure, confusionFigure, drawFigure, latencyFigure, lossFigure } from '../../src/report/figures.ts';
+import { confusionFigure, latencyFigure } from '../../src/report/bars.ts';
+import { accuracyFigure, lossFigure } from '../../src/report/curves.ts';
+import { drawFigure } from '../../src/report/draw.ts';
 import { type ReportData, renderReport } from '../../src/report/html.ts';
 
 const epochs = [0, 1, 2].map(
@@ -114,6 +116,6 @@ test('figures say in their title what there is to see', async () => {
   expect(await text(lossFigure(epochs))).toContain('Validation loss went from 4.40 to 2.40 in 3 epochs');
   expect(await text(confusionFigure([{ label: 'a', predicted: 'b', value: 2 }], 'images'))).toContain('a → b');
   const bars = await text(latencyFigure(latency));
-  expect(bars).toContain('Fused runs 3.0 times as fast as the train form on wasm');
+  expect(bars).toContain('Fused is 3.0 times as fast as the train form (wasm)');
   expect(bars).toContain('milliseconds a run');
 });

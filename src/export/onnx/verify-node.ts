@@ -40,7 +40,11 @@ export async function verifyOnnx(
   } finally {
     await session.dispose();
   }
-  const proof = summarize(gaps, bound, `${session.description} against ${engine.capabilities().description}`);
+  const proof = summarize(
+    gaps,
+    bound,
+    `${session.description} against ${engine.name}, ${engine.capabilities().description}`,
+  );
   if (proof.images === 0)
     throw new UserError('There are no images to check the exported file on.', 'Give at least one.');
   if (!proof.passed) {
