@@ -23,6 +23,7 @@ export interface RunFiles {
   readonly model: string;
   readonly fused: string;
   readonly proof: string;
+  readonly report: string;
 }
 
 /** Paths of a run's files. */
@@ -38,6 +39,7 @@ export function runFiles(folder: string): RunFiles {
     model: at('model.safetensors'),
     fused: at('fused.safetensors'),
     proof: at('proof.json'),
+    report: at('report.html'),
   };
 }
 

@@ -35,6 +35,7 @@ describe.skipIf(!built)('mobileone (built)', () => {
       'model.safetensors',
       'fused.safetensors',
       'proof.json',
+      'report.html',
     ])
       expect(existsSync(at('run', name)), name).toBe(true);
     for (const name of ['last', 'best']) expect(existsSync(at('run', 'checkpoints', `${name}.safetensors`))).toBe(true);

@@ -14,6 +14,7 @@ import { openEngine } from '../open-engine.ts';
 import { planNewRun, planResumedRun, type RunPlan } from '../plan-run.ts';
 import { countImages, showEvents } from '../progress.ts';
 import { makeRunFolder, recordEvents, savePosition } from '../run-folder.ts';
+import { orWhy, writeRunReport } from '../run-report.ts';
 import type { TrainFlags } from '../train-flags.ts';
 
 /** `mobileone train`: plans the run, trains, fuses with a proof; Ctrl-C saves first. Returns the exit code. */
@@ -67,10 +68,8 @@ interface RunContext {
 
 async function runPlan({ io, plan, engine, loaders, events, signal, json }: RunContext): Promise<number> {
   const { recipe, data, files, config, preprocessing, resume } = plan;
-  let final: ModelFile | undefined;
-  const store = runStore(plan, engine, (model) => {
-    final = model;
-  });
+  const made: Made = { epochs: resume?.position.metrics ?? [] };
+  const store = runStore(plan, engine, made);
   const run = train({
     run: files.folder,
     recipe,
@@ -92,12 +91,15 @@ async function runPlan({ io, plan, engine, loaders, events, signal, json }: RunC
       events.emit(event);
       for (const message of plan.warnings) events.emit({ type: 'warning', message });
     } else if (event.type === 'end') {
-      const { fused, proof } = await fuseWithProof(engine, final!, loaders.val.epoch(0));
+      const { fused, proof } = await fuseWithProof(engine, made.final!, loaders.val.epoch(0));
       await saveFused(files.fused, files.proof, fused, proof);
       const { images, relativeDifference } = proof;
       events.emit({ type: 'fused', path: files.fused, images, relativeDifference });
+      const report = await orWhy(writeRunReport(plan, engine, fused, loaders, made.epochs));
+      if ('why' in report) events.emit({ type: 'warning', message: `report.html was left out. ${report.why}` });
       events.emit(event);
       if (!json) sayWhatIsThere(io, plan, event.metrics, proofText(proof));
+      if (!json && 'path' in report) io.out(`report ${report.path}`);
     } else {
       events.emit(event);
       if (event.type === 'interrupted') {
@@ -109,6 +111,12 @@ async function runPlan({ io, plan, engine, loaders, events, signal, json }: RunC
   return EXIT.ok;
 }
 
+/** What the loop has made so far. */
+interface Made {
+  final?: ModelFile;
+  epochs: readonly EpochMetrics[];
+}
+
 function sayWhatIsThere(io: Io, { files }: RunPlan, metrics: EpochMetrics, proof: string): void {
   io.out(`model  ${files.model}  train form, top-1 ${metrics.valTop1.toFixed(2)} % on the validation images`);
   io.out(`fused  ${files.fused}  ${proof}`);
@@ -116,14 +124,17 @@ function sayWhatIsThere(io: Io, { files }: RunPlan, metrics: EpochMetrics, proof
 }
 
 /** Where the loop saves: checkpoints with the plan's facts, models as files. */
-function runStore(plan: RunPlan, engine: Engine, keepFinal: (model: ModelFile) => void): RunStore {
+function runStore(plan: RunPlan, engine: Engine, made: Made): RunStore {
   const { recipe, data, files, config, preprocessing, samples, dir, commandLine } = plan;
   const variant = Object.entries(VARIANTS).find(([, own]) => sameArchitecture(own, config))?.[0];
   const common = { config, ...(variant ? { variant } : {}), classes: data.train.classes, preprocessing };
   const { threads } = engine.capabilities();
   const meta = { ...common, recipe, seed: recipe.seed, data: dir, samples, threads, commandLine };
   return {
-    checkpoint: (state, position) => savePosition(files, meta, state, position),
+    checkpoint(state, position) {
+      made.epochs = position.metrics;
+      return savePosition(files, meta, state, position);
+    },
     async model(kind, state: StateDict, { epoch, valLoss, valTop1, valTop5 }) {
       const metrics = { epoch, valLoss, valTop1, valTop5 };
       const model: ModelFile = {
@@ -136,7 +147,7 @@ function runStore(plan: RunPlan, engine: Engine, keepFinal: (model: ModelFile) =
       };
       const path = kind === 'best' ? files.best : files.model;
       await saveModel(path, model);
-      if (kind === 'final') keepFinal(model);
+      if (kind === 'final') made.final = model;
       return path;
     },
   };

@@ -1,0 +1,104 @@
+/** The report of a finished run: report.html, self-contained. */
+import type { ModelFile } from '../checkpoint/model-file.ts';
+import { writeAtomic } from '../checkpoint/store-node.ts';
+import { UserError } from '../core/errors.ts';
+import type { EpochMetrics } from '../core/events.ts';
+import type { Dataset } from '../data/dataset.ts';
+import type { Engine } from '../engine/engine.ts';
+import { type Evaluation, evaluate, mostConfused, worstMistakes } from '../evaluate/evaluate.ts';
+import { softmax, topK } from '../evaluate/metrics.ts';
+import { encodePng } from '../export/bundle-node.ts';
+import { evalImage } from '../images/decode-node.ts';
+import type { ConfusedPair, ExamplePrediction } from '../report/html.ts';
+import { renderReport } from '../report/html.ts';
+import { compileClassifier } from './classifier.ts';
+import type { RunLoaders } from './open-data.ts';
+import type { RunPlan } from './plan-run.ts';
+
+const EXAMPLES = 9;
+const PAIRS = 8;
+
+/**
+ * Evaluates the fused model once more and writes the report. Returns its path, or throws a UserError when the packages
+ * that draw it are missing.
+ */
+export async function writeRunReport(
+  plan: RunPlan,
+  engine: Engine,
+  fused: ModelFile,
+  loaders: RunLoaders,
+  epochs: readonly EpochMetrics[],
+): Promise<string> {
+  const { files, data, recipe, commandLine } = plan;
+  const { classes } = fused;
+  const program = await compileClassifier(engine, fused, loaders.evalBatch);
+  const result = (await evaluate(program, loaders.val.epoch(0), classes.length).finally(() => program.dispose()))!;
+  const images = `${loaders.train.images} training and ${loaders.val.images} validation images`;
+  const html = await renderReport({
+    title: `MobileOne on ${plan.dir.split(/[\\/]/).at(-1)}`,
+    summary: `${fused.variant ? `MobileOne-${fused.variant.toUpperCase()}` : 'A MobileOne of its own'} at ${recipe.size} px on ${classes.length} classes: ${images}, ${recipe.epochs} epochs.`,
+    headlines: [
+      { value: `${result.top1.toFixed(1)} %`, text: 'top-1 on the validation images, of the fused model' },
+      ...(classes.length > 5 ? [{ value: `${result.top5.toFixed(1)} %`, text: 'top-5' }] : []),
+    ],
+    epochs,
+    examples: await examplesOf(engine, fused, data.val, result),
+    confused: { unit: 'images', pairs: confusedPairs(result, classes) },
+    proofs: fused.proof ? [{ name: 'fused against trained', proof: fused.proof }] : [],
+    recipe: { ...recipe },
+    command: commandLine,
+  });
+  await writeAtomic(files.report, html);
+  return files.report;
+}
+
+function confusedPairs({ confusion }: Evaluation, classes: readonly string[]): ConfusedPair[] {
+  return mostConfused(confusion, classes.length, PAIRS).map(({ label, predicted, count }) => ({
+    label: classes[label]!,
+    predicted: classes[predicted]!,
+    value: count,
+  }));
+}
+
+/** The surest mistakes, and the first images when there are too few. */
+async function examplesOf(
+  engine: Engine,
+  model: ModelFile,
+  { samples }: Dataset,
+  { predictions }: Evaluation,
+): Promise<ExamplePrediction[]> {
+  const mistakes = worstMistakes(predictions, EXAMPLES - 3);
+  const right = predictions.filter(({ label, predicted }) => label === predicted);
+  const rightOnes = Array.from({ length: EXAMPLES - mistakes.length }, (_, i) =>
+    right.at(Math.floor((i * right.length) / (EXAMPLES - mistakes.length))),
+  );
+  const chosen = new Set([...mistakes, ...rightOnes].flatMap((one) => (one ? [one.index] : [])));
+  const program = await compileClassifier(engine, model, 1);
+  const { size } = model.preprocessing;
+  const examples: ExamplePrediction[] = [];
+  try {
+    for (const index of chosen) {
+      const { path, label } = samples[index]!;
+      const image = { shape: [1, size, size, 3], data: await evalImage(path, model.preprocessing) };
+      const probabilities = softmax((await program.run({ image })).logits!.data);
+      examples.push({
+        picture: await encodePng(image),
+        label: model.classes[label]!,
+        predictions: topK(probabilities, 3).map((i) => ({ name: model.classes[i]!, probability: probabilities[i]! })),
+      });
+    }
+  } finally {
+    await program.dispose();
+  }
+  return examples;
+}
+
+/** Runs a part that a run can do without: what is missing is a sentence, not an error. */
+export async function orWhy(part: Promise<string>): Promise<{ path: string } | { why: string }> {
+  try {
+    return { path: await part };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return { why: `${error.message} ${error.hint}` };
+  }
+}
