@@ -18,6 +18,9 @@ export interface Io {
   quit(code: number): void;
 }
 
+/** npx and npm pass Ctrl-C on to a process that has already got it; what comes so soon is the same one. */
+const SAME_INTERRUPT_MS = 300;
+
 /** The Io of this process. A closed pipe (`| head`) ends it quietly. */
 export function processIo(): Io {
   for (const stream of [process.stdout, process.stderr]) {
@@ -35,7 +38,12 @@ export function processIo(): Io {
     env: process.env,
     onInterrupt(handler) {
       let count = 0;
-      const listener = (): void => handler(++count);
+      let last = Number.NEGATIVE_INFINITY;
+      const listener = (): void => {
+        const now = performance.now();
+        if (now - last >= SAME_INTERRUPT_MS) handler(++count);
+        last = now;
+      };
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, listener);
       return () => {
         for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, listener);
