@@ -35,7 +35,7 @@ export function demoRecipe(quick: boolean): Recipe {
       weight_decay: 5e-4,
       weight_decay_end: 5e-5,
       ema_decay: 0.99,
-      crop_scale_min: 0.7,
+      crop_scale_min: 0.85,
       crop_ratio: 1.1,
       hflip: 0,
       rotate: 10,

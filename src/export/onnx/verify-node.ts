@@ -2,7 +2,7 @@
 import type { Proof } from '../../checkpoint/proof.ts';
 import { UserError } from '../../core/errors.ts';
 import type { Tensor } from '../../core/tensor.ts';
-import { type Engine, loadState } from '../../engine/engine.ts';
+import { type Engine, loadState, type Program } from '../../engine/engine.ts';
 import { type OnnxSession, type OrtRuntime, openOnnx } from '../../engine/onnx/session-node.ts';
 import { compareLogits, DEFAULT_BOUND, type Gap, type ProofBatch, summarize } from '../../reparam/prove.ts';
 import type { ExportedModel } from './write.ts';
@@ -30,14 +30,15 @@ export async function verifyOnnx(
 ): Promise<Proof> {
   const { bound = DEFAULT_BOUND, runtime = 'node', threads = 1 } = options;
   const session = await openOnnx(file, { runtime, threads });
+  const ours = ourRunner(exported, engine);
   const gaps: Gap[] = [];
   try {
     for await (const batch of batches) {
       const { images, count } = 'images' in batch ? batch : { images: batch, count: batch.shape[0]! };
-      const ours = await runOurs(exported, engine, images);
-      gaps.push(...compareLogits(ours, await runFile(session, exported, images), count));
+      gaps.push(...compareLogits(await ours.logits(images), await runFile(session, exported, images), count));
     }
   } finally {
+    await ours.dispose();
     await session.dispose();
   }
   const proof = summarize(
@@ -58,16 +59,30 @@ export async function verifyOnnx(
   return proof;
 }
 
-/** Logits of our engine, for uint8 images `[N, H, W, C]`. */
-async function runOurs({ graph, state }: Checked, engine: Engine, images: Tensor): Promise<Tensor> {
-  const [n, h, w] = images.shape;
-  const program = await engine.compile(graph, { dims: { N: n!, H: h!, W: w! } });
-  try {
-    loadState(program, state);
-    return (await program.run({ image: images })).logits!;
-  } finally {
-    await program.dispose();
-  }
+/** Our engine on uint8 images `[N, H, W, C]`; the program is kept while the shape stays the same. */
+function ourRunner(
+  { graph, state }: Checked,
+  engine: Engine,
+): { logits(images: Tensor): Promise<Tensor>; dispose(): Promise<void> } {
+  let program: Program | undefined;
+  let shape = '';
+  const dispose = async (): Promise<void> => {
+    await program?.dispose();
+    program = undefined;
+  };
+  return {
+    async logits(images) {
+      if (!program || String(images.shape) !== shape) {
+        await dispose();
+        const [n, h, w] = images.shape;
+        program = await engine.compile(graph, { dims: { N: n!, H: h!, W: w! } });
+        shape = String(images.shape);
+        loadState(program, state);
+      }
+      return (await program.run({ image: images })).logits!;
+    },
+    dispose,
+  };
 }
 
 /** Logits of the file, which may take one image at a time. */
