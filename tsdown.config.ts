@@ -4,7 +4,10 @@ import { defineConfig } from 'tsdown';
 const present = (entries: Record<string, string>): Record<string, string> =>
   Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(file)));
 
-const common = { format: 'esm', platform: 'node', target: 'es2023', fixedExtension: false, hash: false } as const;
+/** Heavy packages stay outside the bundles: they are optional and loaded when asked for. */
+const external = [/^onnxruntime-/, /^vega/, 'sharp', 'onnx-buf', /^@bufbuild\//, 'yaml', /^node:/];
+
+const common = { format: 'esm', platform: 'node', target: 'es2023', fixedExtension: false, hash: false, external } as const;
 
 export default defineConfig([
   {
@@ -30,6 +33,5 @@ export default defineConfig([
     }),
     outDir: 'build',
     dts: false,
-    external: [/^mobileone/],
   },
 ]);
