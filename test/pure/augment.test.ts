@@ -67,6 +67,11 @@ test('an affine map without change is the identity; a turn by 90 degrees moves c
   expect(out).toEqual(source.data);
   applyAffine(source.data, out, 0, size, [0, 1, 0, -1, 0, 0]);
   expect([...out.subarray(0, 3)]).toEqual([...source.data.subarray((size - 1) * size * 3, (size - 1) * size * 3 + 3)]);
+  applyAffine(source.data, out, 0, size, [1, 0, -4, 0, 1, 0]);
+  expect([...out.subarray(0, 3)]).toEqual([...source.data.subarray(0, 3)]);
+  applyAffine(source.data, out, 0, size, [1, 0, -4, 0, 1, 0], 'white');
+  expect([...out.subarray(9, 12)]).toEqual([255, 255, 255]);
+  expect([...out.subarray(12, 15)]).toEqual([...source.data.subarray(0, 3)]);
   expect(randomAffine({ degrees: 0, translate: 0, scale: [1, 1] }, size, random(5)).map((v) => v + 0)).toEqual([
     1, 0, 0, 0, 1, 0,
   ]);

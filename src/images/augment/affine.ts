@@ -16,21 +16,37 @@ export function randomAffine(options: NonNullable<Augment['affine']>, size: numb
   return [a, b, -(a * dx + b * dy), c, d, -(c * dx + d * dy)];
 }
 
-/** Applies the inverse map to [size, size, 3] bytes, bilinear; what lies outside continues the border. */
-export function applyAffine(input: Uint8Array, out: Uint8Array, offset: number, size: number, matrix: Matrix): void {
+/** Applies the inverse map to [size, size, 3] bytes, bilinear; what lies outside continues the border or is white. */
+export function applyAffine(
+  input: Uint8Array,
+  out: Uint8Array,
+  offset: number,
+  size: number,
+  matrix: Matrix,
+  fill: 'border' | 'white' = 'border',
+): void {
   const [a, b, c, d, e, f] = matrix;
   const center = (size - 1) / 2;
   const limit = size - 1;
+  const white = fill === 'white';
   for (let y = 0; y < size; y++) {
     for (let x = 0; x < size; x++) {
-      const u = Math.min(limit, Math.max(0, a * (x - center) + b * (y - center) + c + center));
-      const v = Math.min(limit, Math.max(0, d * (x - center) + e * (y - center) + f + center));
-      const [u0, v0] = [Math.floor(u), Math.floor(v)];
-      const [fu, fv] = [u - u0, v - v0];
+      const to = offset + (y * size + x) * 3;
+      let u = a * (x - center) + b * (y - center) + c + center;
+      let v = d * (x - center) + e * (y - center) + f + center;
+      if (white && (u < -0.5 || v < -0.5 || u > limit + 0.5 || v > limit + 0.5)) {
+        out[to] = out[to + 1] = out[to + 2] = 255;
+        continue;
+      }
+      u = Math.max(0, Math.min(limit, u));
+      v = Math.max(0, Math.min(limit, v));
+      const u0 = u | 0;
+      const v0 = v | 0;
+      const fu = u - u0;
+      const fv = v - v0;
       const right = u0 < limit ? 3 : 0;
       const below = v0 < limit ? size * 3 : 0;
       const p = (v0 * size + u0) * 3;
-      const to = offset + (y * size + x) * 3;
       for (let channel = 0; channel < 3; channel++) {
         const q = p + channel;
         const top = input[q]! + (input[q + right]! - input[q]!) * fu;

@@ -25,7 +25,7 @@ export function augment(
   if (options.affine) {
     if (before.length !== bytes) before = new Uint8Array(bytes);
     resizeRegion(source, box, { out: before, offset: 0, width: size, height: size, flip });
-    applyAffine(before, out, offset, size, randomAffine(options.affine, size, rng));
+    applyAffine(before, out, offset, size, randomAffine(options.affine, size, rng), options.affine.fill);
   } else {
     resizeRegion(source, box, { out, offset, width: size, height: size, flip });
   }

@@ -1,10 +1,10 @@
 import { permutation, type Random } from '../../core/random.ts';
 import type { Augment } from './options.ts';
 
-const clamp = (value: number): number => (value < 0 ? 0 : value > 255 ? 255 : value + 0.5);
 const gray = (r: number, g: number, b: number): number => 0.299 * r + 0.587 * g + 0.114 * b;
+const toByte = (value: number): number => (value < 0 ? 0 : value > 255 ? 255 : (value + 0.5) | 0);
 
-/** Brightness, contrast, saturation and hue in random order, in place, on `count` RGB pixels from `offset`. */
+/** Brightness, contrast, saturation and hue in random order (as torchvision's ColorJitter), in place, on `count` RGB pixels from `offset`. */
 export function jitterColors(
   pixels: Uint8Array,
   offset: number,
@@ -18,14 +18,12 @@ export function jitterColors(
   };
   const part = pixels.subarray(offset, offset + count * 3);
   for (const which of permutation(4, rng)) {
-    if (which === 0 && options.brightness > 0) blend(part, factor(options.brightness), () => 0);
-    else if (which === 1 && options.contrast > 0) blend(part, factor(options.contrast), constant(meanGray(part)));
-    else if (which === 2 && options.saturation > 0) blend(part, factor(options.saturation), gray);
+    if (which === 0 && options.brightness > 0) blend(part, factor(options.brightness), 0);
+    else if (which === 1 && options.contrast > 0) blend(part, factor(options.contrast), meanGray(part));
+    else if (which === 2 && options.saturation > 0) saturate(part, factor(options.saturation));
     else if (which === 3 && options.hue > 0) shiftHue(part, (2 * rng.uniform() - 1) * options.hue);
   }
 }
-
-const constant = (value: number) => (): number => value;
 
 function meanGray(part: Uint8Array): number {
   let sum = 0;
@@ -33,26 +31,47 @@ function meanGray(part: Uint8Array): number {
   return sum / (part.length / 3);
 }
 
-/** pixel ← factor · pixel + (1 − factor) · other(pixel) */
-function blend(part: Uint8Array, factor: number, other: (r: number, g: number, b: number) => number): void {
+const table = new Uint8Array(256);
+
+/** value ← factor · value + (1 − factor) · level */
+function blend(part: Uint8Array, factor: number, level: number): void {
+  const rest = (1 - factor) * level;
+  for (let value = 0; value < 256; value++) table[value] = toByte(factor * value + rest);
+  for (let i = 0; i < part.length; i++) part[i] = table[part[i]!]!;
+}
+
+/** pixel ← factor · pixel + (1 − factor) · its gray */
+function saturate(part: Uint8Array, factor: number): void {
   for (let i = 0; i < part.length; i += 3) {
-    const rest = (1 - factor) * other(part[i]!, part[i + 1]!, part[i + 2]!);
-    for (let c = i; c < i + 3; c++) part[c] = clamp(factor * part[c]! + rest);
+    const r = part[i]!;
+    const g = part[i + 1]!;
+    const b = part[i + 2]!;
+    const rest = (1 - factor) * gray(r, g, b);
+    part[i] = toByte(factor * r + rest);
+    part[i + 1] = toByte(factor * g + rest);
+    part[i + 2] = toByte(factor * b + rest);
   }
 }
 
 /** Turns the hue of every pixel by a fraction of the circle (through HSV). */
 function shiftHue(part: Uint8Array, turn: number): void {
   for (let i = 0; i < part.length; i += 3) {
-    const [r, g, b] = [part[i]!, part[i + 1]!, part[i + 2]!];
+    const r = part[i]!;
+    const g = part[i + 1]!;
+    const b = part[i + 2]!;
     const top = Math.max(r, g, b);
     const chroma = top - Math.min(r, g, b);
     if (chroma === 0) continue;
     const sector = top === r ? (g - b) / chroma : top === g ? 2 + (b - r) / chroma : 4 + (r - g) / chroma;
-    const hue = (sector / 6 + turn + 2) % 1;
-    for (let c = 0; c < 3; c++) {
-      const k = (hue * 6 + (c === 0 ? 5 : c === 1 ? 3 : 1)) % 6;
-      part[i + c] = clamp(top - chroma * Math.max(0, Math.min(k, 4 - k, 1)));
-    }
+    const turned = sector + 6 * turn + 12;
+    part[i] = hueChannel(turned + 5, top, chroma);
+    part[i + 1] = hueChannel(turned + 3, top, chroma);
+    part[i + 2] = hueChannel(turned + 1, top, chroma);
   }
+}
+
+/** HSV → one channel; `k` is the hue in sixths of the circle plus the channel's offset, not negative. */
+function hueChannel(k: number, top: number, chroma: number): number {
+  const part = k - 6 * Math.floor(k / 6);
+  return toByte(top - chroma * Math.max(0, Math.min(part, 4 - part, 1)));
 }

@@ -6,12 +6,14 @@ export interface Augment {
   readonly cropRatio: readonly [number, number];
   /** Probability of a horizontal flip. */
   readonly hflip: number;
-  /** Rotation ± degrees, shift ± fraction of the size, scale range, shear ± degrees; borders are continued. */
+  /** Rotation ± degrees, shift ± fraction of the size, scale range, shear ± degrees. */
   readonly affine?: {
     readonly degrees: number;
     readonly translate: number;
     readonly scale: readonly [number, number];
     readonly shear?: number;
+    /** What lies outside the picture: its border continued (default) or white. */
+    readonly fill?: 'border' | 'white';
   };
   /** Strengths as torchvision's ColorJitter: factors from max(0, 1 − s) to 1 + s; hue is a fraction of the circle, ± up to 0.5. */
   readonly colorJitter?: {
