@@ -5,9 +5,9 @@ const present = (entries: Record<string, string>): Record<string, string> =>
   Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(file)));
 
 /** Heavy packages stay outside the bundles: they are optional and loaded when asked for. */
-const external = [/^onnxruntime-/, /^vega/, 'sharp', 'onnx-buf', /^@bufbuild\//, 'yaml', /^node:/];
+const neverBundle = [/^onnxruntime-/, /^vega/, 'sharp', 'onnx-buf', /^@bufbuild\//, 'yaml', /^node:/];
 
-const common = { format: 'esm', platform: 'node', target: 'es2023', fixedExtension: false, hash: false, external } as const;
+const common = { format: 'esm', platform: 'node', target: 'es2023', fixedExtension: false, hash: false, deps: { neverBundle } } as const;
 
 export default defineConfig([
   {

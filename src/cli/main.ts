@@ -31,7 +31,7 @@ function report(error: unknown, io: Io): number {
   }
   io.err(`${pc.red('internal error:')} ${error instanceof Error ? error.message : String(error)}`);
   io.err(
-    `This is a bug in mobileone ${VERSION}, not your mistake. Please report it with the command you ran and what `mobileone info` prints`,
+    `This is a bug in mobileone ${VERSION}, not your mistake. Please report it with the command you ran and what "mobileone info" prints.`,
   );
   if (io.env.MOBILEONE_DEBUG === '1' && error instanceof Error) io.err(error.stack ?? '');
   else io.err('MOBILEONE_DEBUG=1 shows where it happened.');
