@@ -27,10 +27,10 @@ export function channelsOf(x: Array64): { n: number; c: number; positions: numbe
   return { n, c, positions: sizeOf(x.shape.slice(2)) };
 }
 
-/** Calls `fn(element index, channel)` for every element of `[N, C, …]`. */
-export function forEachChannel(x: Array64, fn: (index: number, channel: number) => void): void {
+/** Every plane (one channel of one image) of `[N, C, …]`: its channel and its elements, first to end. */
+export function* planesOf(x: Array64): Generator<{ channel: number; first: number; end: number }> {
   const { n, c, positions } = channelsOf(x);
-  let index = 0;
-  for (let i = 0; i < n; i++)
-    for (let channel = 0; channel < c; channel++) for (let p = 0; p < positions; p++) fn(index++, channel);
+  for (let plane = 0; plane < n * c; plane++) {
+    yield { channel: plane % c, first: plane * positions, end: (plane + 1) * positions };
+  }
 }

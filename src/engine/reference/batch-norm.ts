@@ -1,5 +1,5 @@
 /** BatchNorm over N and positions of `[N, C, H, W]`: eval mode, train mode and the textbook gradient. */
-import { type Array64, channelsOf, forEachChannel, map, zeros } from './array.ts';
+import { type Array64, channelsOf, planesOf, zeros } from './array.ts';
 
 /** y = (x − mean) / √(var + ε) · weight + bias with given statistics `[C]`. */
 export function normalize(
@@ -13,9 +13,11 @@ export function normalize(
   }: { mean: Float64Array; variance: Float64Array; weight: Float64Array; bias: Float64Array; epsilon: number },
 ): Array64 {
   const y = zeros(x.shape);
-  forEachChannel(x, (i, c) => {
-    y.data[i] = ((x.data[i]! - mean[c]!) / Math.sqrt(variance[c]! + epsilon)) * weight[c]! + bias[c]!;
-  });
+  for (const { channel, first, end } of planesOf(x)) {
+    const deviation = Math.sqrt(variance[channel]! + epsilon);
+    const [center, scale, shift] = [mean[channel]!, weight[channel]!, bias[channel]!];
+    for (let i = first; i < end; i++) y.data[i] = ((x.data[i]! - center) / deviation) * scale + shift;
+  }
   return y;
 }
 
@@ -25,12 +27,12 @@ export function batchStatistics(x: Array64): { mean: Float64Array; variance: Flo
   const count = n * positions;
   const mean = new Float64Array(c);
   const variance = new Float64Array(c);
-  forEachChannel(x, (i, channel) => {
-    mean[channel]! += x.data[i]! / count;
-  });
-  forEachChannel(x, (i, channel) => {
-    variance[channel]! += (x.data[i]! - mean[channel]!) ** 2 / count;
-  });
+  for (const { channel, first, end } of planesOf(x)) {
+    for (let i = first; i < end; i++) mean[channel]! += x.data[i]! / count;
+  }
+  for (const { channel, first, end } of planesOf(x)) {
+    for (let i = first; i < end; i++) variance[channel]! += (x.data[i]! - mean[channel]!) ** 2 / count;
+  }
   return { mean, variance, count };
 }
 
@@ -48,20 +50,24 @@ export function normalizeGrad(
   const dweight = zeros([c]);
   const dbias = zeros([c]);
   const xhat = zeros(x.shape);
-  forEachChannel(x, (i, channel) => {
-    xhat.data[i] = (x.data[i]! - mean[channel]!) / Math.sqrt(variance[channel]! + epsilon);
-    dweight.data[channel]! += dy.data[i]! * xhat.data[i]!;
-    dbias.data[channel]! += dy.data[i]!;
-  });
+  for (const { channel, first, end } of planesOf(x)) {
+    const deviation = Math.sqrt(variance[channel]! + epsilon);
+    for (let i = first; i < end; i++) {
+      xhat.data[i] = (x.data[i]! - mean[channel]!) / deviation;
+      dweight.data[channel]! += dy.data[i]! * xhat.data[i]!;
+      dbias.data[channel]! += dy.data[i]!;
+    }
+  }
   const dx = zeros(x.shape);
-  forEachChannel(x, (i, channel) => {
-    const centered = dy.data[i]! - dbias.data[channel]! / count - (xhat.data[i]! * dweight.data[channel]!) / count;
-    dx.data[i] = (weight[channel]! / Math.sqrt(variance[channel]! + epsilon)) * centered;
-  });
+  for (const { channel, first, end } of planesOf(x)) {
+    const scale = weight[channel]! / Math.sqrt(variance[channel]! + epsilon);
+    const [meanDy, meanProduct] = [dbias.data[channel]! / count, dweight.data[channel]! / count];
+    for (let i = first; i < end; i++) dx.data[i] = scale * (dy.data[i]! - meanDy - xhat.data[i]! * meanProduct);
+  }
   return { dx, dweight, dbias };
 }
 
 /** running ← (1 − momentum) · running + momentum · value, in place. */
 export function updateRunning(running: Float64Array, values: Float64Array, momentum: number): void {
-  running.set(map({ shape: [], data: running }, (old, c) => (1 - momentum) * old + momentum * values[c]!).data);
+  for (let c = 0; c < running.length; c++) running[c] = (1 - momentum) * running[c]! + momentum * values[c]!;
 }

@@ -11,42 +11,63 @@ export interface ConvGeometry {
   readonly size: readonly [number, number];
 }
 
-/** Calls `visit(x index, weight index, y index)` for every product of the convolution. */
-function forEachProduct(
-  x: readonly number[],
-  weight: readonly number[],
-  { stride, pad, dilation, group, size }: ConvGeometry,
-  visit: (xi: number, wi: number, yi: number) => void,
-): void {
-  const [n, c, h, w] = x as [number, number, number, number];
-  const [o, ci, kh, kw] = weight as [number, number, number, number];
-  const perGroup = o / group;
-  let yi = 0;
+/** One weight of a convolution in one image: which elements of x it multiplies, and into which of y. */
+interface Tap {
+  readonly weight: number;
+  /** Index of the first product's x and y. */
+  readonly x: number;
+  readonly y: number;
+  /** Products per row and per column, padding left out. */
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** Output positions along one axis whose input, `position · stride + offset`, lies inside `length`: [first, count]. */
+function insideRange(length: number, size: number, stride: number, offset: number): [number, number] {
+  const first = Math.max(0, Math.ceil(-offset / stride));
+  const last = Math.min(size - 1, Math.floor((length - 1 - offset) / stride));
+  return [first, Math.max(0, last - first + 1)];
+}
+
+/** Every weight in every image; each product of the convolution belongs to exactly one of them. */
+function* tapsOf(xShape: readonly number[], wShape: readonly number[], geometry: ConvGeometry): Generator<Tap> {
+  const { stride, pad, dilation, group, size } = geometry;
+  const [n, c, h, w] = xShape as [number, number, number, number];
+  const [o, ci, kh, kw] = wShape as [number, number, number, number];
   for (let b = 0; b < n; b++)
     for (let out = 0; out < o; out++) {
-      const first = Math.floor(out / perGroup) * ci;
-      for (let oy = 0; oy < size[0]; oy++)
-        for (let ox = 0; ox < size[1]; ox++, yi++)
-          for (let i = 0; i < ci; i++)
-            for (let ky = 0; ky < kh; ky++) {
-              const y = oy * stride[0] - pad[0] + ky * dilation[0];
-              if (y < 0 || y >= h) continue;
-              for (let kx = 0; kx < kw; kx++) {
-                const xx = ox * stride[1] - pad[1] + kx * dilation[1];
-                if (xx < 0 || xx >= w) continue;
-                visit(((b * c + first + i) * h + y) * w + xx, ((out * ci + i) * kh + ky) * kw + kx, yi);
-              }
-            }
+      const channel = Math.floor(out / (o / group)) * ci;
+      for (let i = 0; i < ci; i++)
+        for (let ky = 0; ky < kh; ky++) {
+          const top = ky * dilation[0] - pad[0];
+          const [oy, rows] = insideRange(h, size[0], stride[0], top);
+          for (let kx = 0; kx < kw; kx++) {
+            const left = kx * dilation[1] - pad[1];
+            const [ox, columns] = insideRange(w, size[1], stride[1], left);
+            yield {
+              weight: ((out * ci + i) * kh + ky) * kw + kx,
+              x: ((b * c + channel + i) * h + oy * stride[0] + top) * w + ox * stride[1] + left,
+              y: ((b * o + out) * size[0] + oy) * size[1] + ox,
+              rows,
+              columns,
+            };
+          }
+        }
     }
 }
 
 /** y = x ∗ weight */
 export function conv(x: Array64, weight: Array64, geometry: ConvGeometry): Array64 {
   const y = zeros([x.shape[0]!, weight.shape[0]!, ...geometry.size]);
-  const [xs, ws, ys] = [x.data, weight.data, y.data];
-  forEachProduct(x.shape, weight.shape, geometry, (xi, wi, yi) => {
-    ys[yi]! += xs[xi]! * ws[wi]!;
-  });
+  const [xs, ys, step] = [x.data, y.data, geometry.stride[1]];
+  for (const tap of tapsOf(x.shape, weight.shape, geometry)) {
+    const value = weight.data[tap.weight]!;
+    for (let row = 0; row < tap.rows; row++) {
+      let xi = tap.x + row * geometry.stride[0] * x.shape[3]!;
+      let yi = tap.y + row * geometry.size[1];
+      for (let column = 0; column < tap.columns; column++, xi += step, yi++) ys[yi]! += xs[xi]! * value;
+    }
+  }
   return y;
 }
 
@@ -59,10 +80,19 @@ export function convGrad(
 ): { dx: Array64; dweight: Array64 } {
   const dx = zeros(x.shape);
   const dweight = zeros(weight.shape);
-  const [xs, ws, dys, dxs, dws] = [x.data, weight.data, dy.data, dx.data, dweight.data];
-  forEachProduct(x.shape, weight.shape, geometry, (xi, wi, yi) => {
-    dxs[xi]! += dys[yi]! * ws[wi]!;
-    dws[wi]! += dys[yi]! * xs[xi]!;
-  });
+  const [xs, dys, dxs, step] = [x.data, dy.data, dx.data, geometry.stride[1]];
+  for (const tap of tapsOf(x.shape, weight.shape, geometry)) {
+    const value = weight.data[tap.weight]!;
+    let sum = 0;
+    for (let row = 0; row < tap.rows; row++) {
+      let xi = tap.x + row * geometry.stride[0] * x.shape[3]!;
+      let yi = tap.y + row * geometry.size[1];
+      for (let column = 0; column < tap.columns; column++, xi += step, yi++) {
+        dxs[xi]! += dys[yi]! * value;
+        sum += dys[yi]! * xs[xi]!;
+      }
+    }
+    dweight.data[tap.weight]! += sum;
+  }
   return { dx, dweight };
 }

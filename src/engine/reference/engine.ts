@@ -2,7 +2,7 @@
  * The reference engine: float64, one obvious loop an op, RepConv branch by branch. It defines what every op means;
  * fast engines are tested against it.
  */
-import { sizeOf, type Tensor } from '../../core/tensor.ts';
+import { type Shape, sizeOf, type Tensor } from '../../core/tensor.ts';
 import { bind } from '../../graph/bind.ts';
 import { isLearnable, type NodeOf } from '../../graph/graph.ts';
 import type { OpKind } from '../../graph/kinds.ts';
@@ -84,9 +84,7 @@ function compileReference(
     read: (name) => copy(gradients.get(name) ?? lookUp(name)),
     write(name, value) {
       const array = lookUp(name);
-      if (value.data.length !== array.data.length) {
-        throw new TypeError(`"${name}" has shape [${value.shape.join(', ')}], expected [${array.shape.join(', ')}]`);
-      }
+      checkShape(`"${name}"`, value, array.shape);
       array.data.set(value.data);
     },
     async dispose() {},
@@ -103,10 +101,16 @@ function evaluate<K extends OpKind>(node: NodeOf<K>, inputs: readonly Array64[],
 
 function feedArray(name: string, feed: Tensor | undefined, shape: readonly number[]): Array64 {
   if (!feed) throw new TypeError(`the input "${name}" is missing`);
-  if (feed.data.length !== sizeOf(shape)) {
-    throw new TypeError(`the input "${name}" has shape [${feed.shape.join(', ')}], expected [${shape.join(', ')}]`);
-  }
+  checkShape(`the input "${name}"`, feed, shape);
   return { shape, data: Float64Array.from(feed.data) };
+}
+
+/** Throws a TypeError when a tensor has another shape than expected, or other data than its shape says. */
+function checkShape(what: string, { shape, data }: Tensor, expected: Shape): void {
+  const same = shape.length === expected.length && shape.every((dim, axis) => dim === expected[axis]);
+  if (same && data.length === sizeOf(expected)) return;
+  const count = same ? ` but ${data.length} elements` : '';
+  throw new TypeError(`${what} has shape [${shape.join(', ')}]${count}, expected [${expected.join(', ')}]`);
 }
 
 function copy({ shape, data }: Array64): Tensor {

@@ -3,7 +3,7 @@ import type { Graph, NodeOf } from '../../graph/graph.ts';
 import { learnableParams } from '../../graph/graph.ts';
 import type { ConvAttrs, OpKind } from '../../graph/kinds.ts';
 import { convLength } from '../../graph/ops.ts';
-import { type Array64, add, channelsOf, forEachChannel, map, zeros } from './array.ts';
+import { type Array64, add, channelsOf, map, planesOf, zeros } from './array.ts';
 import { normalize } from './batch-norm.ts';
 import { type ConvGeometry, conv, convGrad } from './conv.ts';
 import { repConv, repConvGrad } from './rep-conv.ts';
@@ -25,23 +25,22 @@ function geometry({ kernel_shape: kernel, strides, pads, dilations, group }: Con
 /** Sum over N and positions, `[C]`. */
 function channelSums(x: Array64): Array64 {
   const sums = zeros([x.shape[1]!]);
-  forEachChannel(x, (i, c) => {
-    sums.data[c]! += x.data[i]!;
-  });
+  for (const { channel, first, end } of planesOf(x)) {
+    for (let i = first; i < end; i++) sums.data[channel]! += x.data[i]!;
+  }
   return sums;
 }
 
-/** Rows of softmax. */
-function softmax(x: Array64): Array64 {
+/** Rows of log softmax, x − max − log Σ e^(x − max), so that no probability is rounded to zero first. */
+function logSoftmax(x: Array64): Array64 {
   const classes = x.shape.at(-1)!;
   const y = zeros(x.shape);
   for (let first = 0; first < x.data.length; first += classes) {
-    const row = x.data.subarray(first, first + classes);
-    const top = row.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-    const sum = row.reduce((total, value) => total + Math.exp(value - top), 0);
-    row.forEach((value, i) => {
-      y.data[first + i] = Math.exp(value - top) / sum;
-    });
+    let top = Number.NEGATIVE_INFINITY;
+    for (let i = first; i < first + classes; i++) top = Math.max(top, x.data[i]!);
+    let sum = 0;
+    for (let i = first; i < first + classes; i++) sum += Math.exp(x.data[i]! - top);
+    for (let i = first; i < first + classes; i++) y.data[i] = x.data[i]! - top - Math.log(sum);
   }
   return y;
 }
@@ -66,11 +65,13 @@ export const RULES: { readonly [K in OpKind]: Rule<K> } = {
   Preprocess: ({ attrs }, [image]) => {
     const [n, h, w, c] = image!.shape as [number, number, number, number];
     const y = zeros([n, c, h, w]);
-    forEachChannel(y, (i, channel) => {
-      const position = i % (h * w);
-      const value = image!.data[(Math.floor(i / (c * h * w)) * h * w + position) * c + channel]!;
-      y.data[i] = (value / 255 - attrs.mean[channel]!) / attrs.std[channel]!;
-    });
+    for (const { channel, first, end } of planesOf(y)) {
+      const start = Math.floor(first / (c * h * w)) * h * w;
+      for (let i = first; i < end; i++) {
+        const value = image!.data[(start + i - first) * c + channel]!;
+        y.data[i] = (value / 255 - attrs.mean[channel]!) / attrs.std[channel]!;
+      }
+    }
     return [y];
   },
   RepConv: (node, [x, momentum], { state }) => [
@@ -80,9 +81,9 @@ export const RULES: { readonly [K in OpKind]: Rule<K> } = {
     const y = conv(x!, state(params.weight!), geometry(attrs, x!));
     const bias = params.bias ? state(params.bias).data : undefined;
     if (bias) {
-      forEachChannel(y, (i, c) => {
-        y.data[i]! += bias[c]!;
-      });
+      for (const { channel, first, end } of planesOf(y)) {
+        for (let i = first; i < end; i++) y.data[i]! += bias[channel]!;
+      }
     }
     return [y];
   },
@@ -112,23 +113,26 @@ export const RULES: { readonly [K in OpKind]: Rule<K> } = {
   },
   Flatten: (_, [x]) => [{ shape: [x!.shape[0]!, x!.data.length / x!.shape[0]!], data: x!.data }],
   Gemm: ({ params }, [x], { state }) => [linear(x!, state(params.weight!), state(params.bias!))],
-  Softmax: (_, [x]) => [softmax(x!)],
+  Softmax: (_, [x]) => [map(logSoftmax(x!), Math.exp)],
   SoftmaxCrossEntropyLoss: (_, [logits, target]) => {
-    const probabilities = softmax(logits!);
-    const sum = target!.data.reduce((total, t, i) => total - (t ? t * Math.log(probabilities.data[i]!) : 0), 0);
+    const logs = logSoftmax(logits!);
+    let sum = 0;
+    for (let i = 0; i < logs.data.length; i++) sum -= target!.data[i]! * logs.data[i]!;
     return [{ shape: [], data: Float64Array.of(sum / logits!.shape[0]!) }];
   },
 
   SoftmaxCrossEntropyLossGrad: (_, [logits, target]) => {
     const [n, classes] = logits!.shape as [number, number];
-    const probabilities = softmax(logits!);
-    return [
-      map(probabilities, (p, i) => {
-        const row = Math.floor(i / classes);
-        const weight = target!.data.subarray(row * classes, (row + 1) * classes).reduce((a, b) => a + b, 0);
-        return (p * weight - target!.data[i]!) / n;
-      }),
-    ];
+    const logs = logSoftmax(logits!);
+    const dlogits = zeros(logits!.shape);
+    for (let first = 0; first < n * classes; first += classes) {
+      let weight = 0;
+      for (let i = first; i < first + classes; i++) weight += target!.data[i]!;
+      for (let i = first; i < first + classes; i++) {
+        dlogits.data[i] = (Math.exp(logs.data[i]!) * weight - target!.data[i]!) / n;
+      }
+    }
+    return [dlogits];
   },
   RepConvGrad: (node, [x, dy], { state, graph }) => {
     const { dx, grads } = repConvGrad(node, x!, dy!, state);
