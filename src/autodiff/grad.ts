@@ -18,7 +18,8 @@ export function grad(graph: Graph, loss: string): Graph {
       gradients.set(value, gradient);
       return;
     }
-    const sum = `${gradient}.sum`;
+    // Named by the value: one gradient may be added to those of several values (both inputs of an Add).
+    const sum = `${value}.sum${added.length}`;
     added.push({ kind: 'Add', name: sum, inputs: [earlier, gradient], outputs: [sum], params: {}, attrs: {} });
     gradients.set(value, sum);
   };
