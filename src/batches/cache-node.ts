@@ -1,15 +1,16 @@
 /**
- * Decoded images, kept as one file of RGB bytes and an index beside it. Built once for a list of files and a geometry;
- * changed files make another key. The index is written last and whole, so a half-built cache is never used.
+ * Decoded images, kept as one file of RGB bytes and an index beside it that names it. Built once for a list of files and
+ * a geometry; changed files make another key. The index comes last and whole, so a half-built cache is never used, and
+ * two runs that build the same cache at once cannot mix theirs.
  */
-import { createHash } from 'node:crypto';
-import { closeSync, openSync, readSync } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { createHash, randomBytes } from 'node:crypto';
+import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { UserError } from '../core/errors.ts';
-import { decodeImage, evalCrop } from '../images/decode-node.ts';
+import { decodeImage, evalCrop, loadSharp } from '../images/decode-node.ts';
 import type { RgbImage } from '../images/resize.ts';
+import { openPixelFile, type PixelFile } from './pixel-file-node.ts';
 
 /** How images are kept: shrunk to a short side for training, or as evaluation sees them. */
 export type Geometry = { readonly shortSide: number } | { readonly size: number; readonly cropPct: number };
@@ -37,7 +38,9 @@ export interface CacheOptions {
   readonly onWarning?: ((message: string) => void) | undefined;
 }
 
-const VERSION = 1;
+/** Raised whenever the pixels of a kept image would come out differently. */
+const VERSION = 2;
+const DAY = 24 * 3600 * 1000;
 
 /** The operating system's folder for caches. */
 export function defaultCacheFolder(): string {
@@ -57,55 +60,65 @@ export async function readAs(path: string, geometry: Geometry): Promise<RgbImage
 
 async function keyOf(paths: readonly string[], geometry: Geometry): Promise<string> {
   const digest = createHash('sha256').update(JSON.stringify([VERSION, geometry]));
-  for (const path of paths) {
-    const info = await stat(path).catch(() => undefined);
-    digest.update(`${path}\0${info?.size}\0${info?.mtimeMs}\n`);
+  for (let first = 0; first < paths.length; first += 64) {
+    const some = paths.slice(first, first + 64).map((path) => resolve(path));
+    const infos = await Promise.all(some.map((path) => stat(path).catch(() => undefined)));
+    infos.forEach((info, i) => {
+      digest.update(`${some[i]}\0${info?.size}\0${info?.mtimeMs}\n`);
+    });
   }
   return digest.digest('hex').slice(0, 32);
 }
 
-/** Opens the cache of these files, building it if there is none. */
+/** Opens the cache of these files, building it if there is none; images that cannot be decoded are listed as skipped. */
 export async function openCache(options: CacheOptions): Promise<CacheIndex> {
+  await loadSharp();
   const folder = options.folder ?? defaultCacheFolder();
-  const name = await keyOf(options.paths, options.geometry);
-  const file = join(folder, `${name}.bin`);
-  const indexFile = join(folder, `${name}.json`);
-  const kept = await readIndex(indexFile, file);
-  return kept ?? build(options, folder, file, indexFile);
+  const key = await keyOf(options.paths, options.geometry);
+  const kept = await readIndex(folder, key, options.paths.length);
+  if (kept && (await stillBroken(kept, options.geometry))) return kept;
+  const file = await openPixelFile(
+    folder,
+    `${key}.${process.pid}.${randomBytes(4).toString('hex')}`,
+    options.onWarning,
+  );
+  try {
+    const built = await decodeAll(options, file);
+    return await keep(built, file, folder, key, kept?.file);
+  } catch (error) {
+    await file.discard();
+    throw error;
+  }
 }
 
-async function readIndex(indexFile: string, file: string): Promise<CacheIndex | undefined> {
+type StoredIndex = CacheIndex & { readonly pixels: string; readonly bytes: number };
+
+async function readIndex(folder: string, key: string, count: number): Promise<CacheIndex | undefined> {
   try {
-    const index = JSON.parse(await readFile(indexFile, 'utf8')) as CacheIndex & { readonly bytes: number };
-    return (await stat(file)).size === index.bytes ? { ...index, file } : undefined;
+    const { pixels, bytes, entries, skipped } = JSON.parse(
+      await readFile(join(folder, `${key}.json`), 'utf8'),
+    ) as StoredIndex;
+    const file = join(folder, pixels);
+    return (await stat(file)).size === bytes && entries.length === count ? { file, entries, skipped } : undefined;
   } catch {
     return undefined;
   }
 }
 
-async function build(options: CacheOptions, folder: string, file: string, indexFile: string): Promise<CacheIndex> {
-  const { paths, geometry, parallel, onProgress, onWarning } = options;
-  const entries: [number, number, number][] = paths.map(() => [0, 0, 0]);
-  const skipped: { index: number; path: string; reason: string }[] = [];
-  const temporary = `${file}.${process.pid}.tmp`;
-  let output: Awaited<ReturnType<typeof open>> | undefined;
-  let end = 0;
-  const giveUp = async (error: NodeJS.ErrnoException): Promise<void> => {
-    const why = error.code === 'ENOSPC' ? 'the disk is full' : (error.code ?? error.message);
-    onWarning?.(
-      `Decoded images cannot be kept in "${folder}" (${why}); they are decoded again each epoch, which is slower.`,
-    );
-    const file = output;
-    output = undefined;
-    await file?.close().catch(() => {});
-    await rm(temporary, { force: true }).catch(() => {});
-  };
-  try {
-    await mkdir(folder, { recursive: true });
-    output = await open(temporary, 'w');
-  } catch (error) {
-    await giveUp(error as NodeJS.ErrnoException);
+/** Whether images that were broken before still are: a reason such as missing permissions may be gone. */
+async function stillBroken({ skipped }: CacheIndex, geometry: Geometry): Promise<boolean> {
+  for (const { path } of skipped) {
+    const read = await readAs(path, geometry).catch(() => undefined);
+    if (read) return false;
   }
+  return true;
+}
+
+/** Decodes every image into the file, several at a time. */
+async function decodeAll(options: CacheOptions, file: PixelFile): Promise<Omit<CacheIndex, 'file'>> {
+  const { paths, geometry, parallel, onProgress } = options;
+  const entries: [number, number, number][] = paths.map(() => [0, 0, 0]);
+  const reasons = new Map<number, string>();
   let next = 0;
   let done = 0;
   const work = async (): Promise<void> => {
@@ -113,52 +126,54 @@ async function build(options: CacheOptions, folder: string, file: string, indexF
       const index = next++;
       try {
         const { width, height, data } = await readAs(paths[index]!, geometry);
-        const offset = end;
-        end += data.length;
-        entries[index] = [offset, width, height];
-        if (output) await output.write(data, 0, data.length, offset).catch(giveUp);
+        entries[index] = [await file.append(data), width, height];
       } catch (error) {
         if (!(error instanceof UserError)) throw error;
-        if (error.message.includes('sharp')) throw error;
-        skipped.push({ index, path: paths[index]!, reason: error.message });
+        reasons.set(index, error.message);
       }
       onProgress?.(++done, paths.length);
     }
   };
   await Promise.all(Array.from({ length: parallel }, work));
-  skipped.sort((a, b) => a.index - b.index);
-  const index = { entries, skipped: skipped.map(({ path, reason }) => ({ path, reason })) };
-  if (!output) return { ...index, file: undefined };
+  const skipped = paths.flatMap((path, index) => (reasons.has(index) ? [{ path, reason: reasons.get(index)! }] : []));
+  return { entries, skipped };
+}
+
+/** Puts a built cache in the place of the old one, unless there was none and another run has made one meanwhile. */
+async function keep(
+  built: Omit<CacheIndex, 'file'>,
+  file: PixelFile,
+  folder: string,
+  key: string,
+  old: string | undefined,
+): Promise<CacheIndex> {
+  const path = await file.finish();
+  if (path === undefined) return { ...built, file: undefined };
+  const other = old ? undefined : await readIndex(folder, key, built.entries.length);
+  if (other) {
+    await file.discard();
+    return other;
+  }
+  const draft = `${path}.json.tmp`;
   try {
-    await output.close();
-    await rename(temporary, file);
-    await writeFile(`${indexFile}.tmp`, JSON.stringify({ ...index, bytes: end }));
-    await rename(`${indexFile}.tmp`, indexFile);
-    return { ...index, file };
+    await writeFile(draft, JSON.stringify({ pixels: file.name, bytes: file.bytes(), ...built }));
+    await rename(draft, join(folder, `${key}.json`));
+    if (old) await rm(old, { force: true }).catch(() => {});
+    await removeLeftovers(folder);
+    return { ...built, file: path };
   } catch (error) {
-    await giveUp(error as NodeJS.ErrnoException);
-    return { ...index, file: undefined };
+    await rm(draft, { force: true }).catch(() => {});
+    await file.giveUp(error as NodeJS.ErrnoException);
+    return { ...built, file: undefined };
   }
 }
 
-/** Reads images out of a cache, or decodes them where there is none. `close` when done. */
-export function imageReader(
-  index: Pick<CacheIndex, 'file' | 'entries'>,
-  paths: readonly string[],
-  geometry: Geometry,
-): { read: (sample: number) => RgbImage | Promise<RgbImage>; close: () => void } {
-  const { file, entries } = index;
-  if (file === undefined) return { read: (sample) => readAs(paths[sample]!, geometry), close: () => {} };
-  const descriptor = openSync(file, 'r');
-  let buffer = new Uint8Array(0);
-  return {
-    read(sample) {
-      const [offset, width, height] = entries[sample]!;
-      const bytes = width * height * 3;
-      if (buffer.length < bytes) buffer = new Uint8Array(bytes);
-      readSync(descriptor, buffer, 0, bytes, offset);
-      return { width, height, data: buffer.subarray(0, bytes) };
-    },
-    close: () => closeSync(descriptor),
-  };
+/** Removes what runs that were killed while building left behind. */
+async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(folder).catch((): string[] => [])) {
+    if (!name.endsWith('.tmp')) continue;
+    const path = join(folder, name);
+    const info = await stat(path).catch(() => undefined);
+    if (info && Date.now() - info.mtimeMs > DAY) await rm(path, { force: true }).catch(() => {});
+  }
 }

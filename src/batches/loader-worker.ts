@@ -1,11 +1,11 @@
 /** A loader thread: fills batches on request. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { imageReader } from './cache-node.ts';
 import { fillBatch } from './fill.ts';
+import { openImageReader } from './image-reader-node.ts';
 import type { WorkerReply, WorkerRequest, WorkerSetup } from './messages.ts';
 
 const { index, paths, geometry, options } = workerData as WorkerSetup;
-const { read } = imageReader(index, paths, geometry);
+const { read } = openImageReader(index, paths, geometry);
 
 parentPort!.on('message', async ({ id, epoch, indices, out }: WorkerRequest) => {
   let reply: WorkerReply = { id };

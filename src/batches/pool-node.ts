@@ -1,8 +1,8 @@
 /** Loader threads behind one function: fill this batch. Zero threads fill in process. */
 import { Worker } from 'node:worker_threads';
 import { UserError } from '../core/errors.ts';
-import { imageReader } from './cache-node.ts';
 import { fillBatch } from './fill.ts';
+import { openImageReader } from './image-reader-node.ts';
 import type { WorkerReply, WorkerRequest, WorkerSetup } from './messages.ts';
 
 export interface Pool {
@@ -18,7 +18,7 @@ export function openPool(setup: WorkerSetup, threads: number): Pool {
 }
 
 function inProcess({ index, paths, geometry, options }: WorkerSetup): Pool {
-  const reader = imageReader(index, paths, geometry);
+  const reader = openImageReader(index, paths, geometry);
   return {
     fill: (epoch, indices, out) => fillBatch(reader.read, options, epoch, indices, out),
     close: async () => reader.close(),
@@ -34,11 +34,8 @@ function inThreads(setup: WorkerSetup, threads: number): Pool {
   const waiting = new Map<number, Waiting>();
   let nextId = 0;
   let broken: Error | undefined;
-  const fail = (cause: string): void => {
-    broken ??= new UserError(
-      `A loader thread stopped: ${cause}.`,
-      'Run again with --workers 0 to load in the main thread and see why.',
-    );
+  const fail = (message: string, hint: string): void => {
+    broken ??= new UserError(message, hint);
     for (const { reject } of waiting.values()) reject(broken);
     waiting.clear();
   };
@@ -52,10 +49,10 @@ function inThreads(setup: WorkerSetup, threads: number): Pool {
       if (error === undefined) resolve?.();
       else reject?.(new UserError(`A batch could not be loaded: ${error}`, 'Check that the images are still there.'));
     });
-    worker.on('error', (error) => fail((error as Error).message));
-    worker.on('exit', (code) => {
-      if (code !== 0) fail(`exit code ${code}`);
-    });
+    const died = (cause: string): void =>
+      fail(`A loader thread stopped: ${cause}.`, 'Run again with --workers 0 to load in the main thread and see why.');
+    worker.on('error', (error) => died((error as Error).message));
+    worker.on('exit', (code) => died(`exit code ${code}`));
     worker.unref();
     return worker;
   });
@@ -73,6 +70,7 @@ function inThreads(setup: WorkerSetup, threads: number): Pool {
     async close() {
       // A late message would unref a thread whose end is awaited, and the process would stop waiting for it.
       for (const worker of workers) worker.removeAllListeners('exit').removeAllListeners('message');
+      fail('The loader was closed while a batch was awaited.', 'Close it after the last batch.');
       await Promise.all(workers.map((worker) => worker.terminate()));
     },
   };

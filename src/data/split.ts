@@ -11,7 +11,7 @@ export function splitDataset(
   seed: number,
   relative: (path: string) => string,
 ): { train: Dataset; val: Dataset } {
-  const share = (sample: Sample): number => hash(seed, hashText(relative(sample.path))) / 2 ** 32;
+  const share = (sample: Sample): number => hash(seed, hashText(relative(sample.path).replaceAll('\\', '/'))) / 2 ** 32;
   const held = new Set<Sample>();
   dataset.classes.forEach((_, label) => {
     const ofClass = dataset.samples.filter((sample) => sample.label === label).toSorted((a, b) => share(a) - share(b));

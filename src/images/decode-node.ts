@@ -1,10 +1,10 @@
 /** Files → 8-bit RGB in Node, by sharp (libvips decodes on its own threads). */
-import { open } from 'node:fs/promises';
 import type { Sharp, SharpOptions } from 'sharp';
 import { UserError } from '../core/errors.ts';
 import { evalGeometry, type Preprocessing } from './preprocess.ts';
 import { type RgbImage, resizeRegion } from './resize.ts';
 import { describeBytes, sniffImage } from './sniff.ts';
+import { readHead } from './sniff-node.ts';
 
 export interface DecodeOptions {
   /** Larger images are refused from their header. */
@@ -18,8 +18,8 @@ const MAX_PIXELS = 100_000_000;
 type SharpFactory = (input: string | Uint8Array, options?: SharpOptions) => Sharp;
 let loading: Promise<SharpFactory> | undefined;
 
-/** Loads sharp on first use. */
-async function loadSharp(): Promise<SharpFactory> {
+/** Loads sharp on first use; a UserError if it is not installed. */
+export async function loadSharp(): Promise<SharpFactory> {
   loading ??= import('sharp').then(
     ({ default: sharp }) => {
       sharp.cache(false);
@@ -37,21 +37,9 @@ async function loadSharp(): Promise<SharpFactory> {
   return loading;
 }
 
-/** The first bytes of a file or buffer. */
-async function head(input: string | Uint8Array): Promise<Uint8Array> {
-  if (typeof input !== 'string') return input.subarray(0, 512);
-  const file = await open(input);
-  try {
-    const { buffer, bytesRead } = await file.read(new Uint8Array(512), 0, 512, 0);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await file.close();
-  }
-}
-
 async function refuse(input: string | Uint8Array, error: Error): Promise<never> {
   const name = typeof input === 'string' ? `"${input}"` : 'The image';
-  const bytes = await head(input).catch((cause: NodeJS.ErrnoException) => {
+  const bytes = await readHead(input).catch((cause: NodeJS.ErrnoException) => {
     const missing = cause.code === 'ENOENT';
     throw new UserError(
       `${name} ${missing ? 'does not exist' : `cannot be read (${cause.code})`}.`,
@@ -80,7 +68,8 @@ export async function decodeImage(input: string | Uint8Array, options: DecodeOpt
   const { maxPixels = MAX_PIXELS, shortSide } = options;
   const open = (): Sharp => sharp(input, { failOn: 'truncated', limitInputPixels: false });
   try {
-    const { width, height } = await open().metadata();
+    const { width, height, format } = await open().metadata();
+    if (format === 'svg') throw new Error('drawings have no pixels'); // told apart by `refuse`
     if (width * height > maxPixels) {
       const name = typeof input === 'string' ? `"${input}"` : 'The image';
       throw new UserError(

@@ -5,6 +5,7 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { closestMatch, UserError } from '../../core/errors.ts';
+import { holdsImages, IMAGE_NAME } from '../../images/sniff-node.ts';
 import type { Dataset, Sample, SplitDataset } from '../dataset.ts';
 import { splitDataset } from '../split.ts';
 
@@ -15,7 +16,10 @@ export interface FolderOptions {
 }
 
 const VAL_NAMES = ['val', 'valid', 'validation'];
-const IMAGE = /\.(jpe?g|jfif|png|webp|gif|tiff?|avif|heif|heic|bmp)$/i;
+/** Folders with one of these names and no others are taken for splits, not for classes. */
+const SPLIT_NAME = /^(train(ing)?|test(ing)?|val(id(ation)?)?|eval(uation)?|dev)$/i;
+/** What operating systems leave among pictures. */
+const CLUTTER = /^(\..*|__MACOSX|Thumbs\.db|desktop\.ini)$/i;
 const natural = new Intl.Collator('en', { numeric: true });
 const byName = (a: string, b: string): number => natural.compare(a, b) || (a < b ? -1 : 1);
 
@@ -29,7 +33,7 @@ async function list(folder: string): Promise<Listing> {
   const folders: string[] = [];
   const files: string[] = [];
   for (const entry of await readdir(folder, { withFileTypes: true })) {
-    if (entry.name.startsWith('.') || entry.name === '__MACOSX') continue;
+    if (CLUTTER.test(entry.name)) continue;
     const target = entry.isSymbolicLink() ? await stat(join(folder, entry.name)).catch(() => undefined) : entry;
     if (target?.isDirectory()) folders.push(entry.name);
     else if (target?.isFile()) files.push(entry.name);
@@ -48,8 +52,14 @@ async function filesBelow(folder: string, seen: Set<string>): Promise<string[]> 
   return [...files.map((name) => join(folder, name)), ...nested];
 }
 
-/** Files of one class. Anything that is a file counts, so that a text file among the pictures is told, not passed over. */
-async function readClasses(folder: string): Promise<{ classes: string[]; files: Map<string, string[]> }> {
+interface Classes {
+  readonly classes: readonly string[];
+  /** Paths of each class; anything that is a file counts, so that a text file among pictures is told, not passed over. */
+  readonly files: ReadonlyMap<string, readonly string[]>;
+}
+
+/** The class folders of a folder and all files below each. */
+async function readClasses(folder: string): Promise<Classes> {
   const { folders } = await list(folder);
   const files = new Map<string, string[]>();
   for (const name of folders) files.set(name, await filesBelow(join(folder, name), new Set()));
@@ -83,7 +93,7 @@ async function checkFolder(folder: string): Promise<void> {
 function checkImages(folder: string, dataset: Dataset, loose: readonly string[]): void {
   const { classes, samples } = dataset;
   if (samples.length === 0) {
-    const pictures = loose.filter((name) => IMAGE.test(name)).length;
+    const pictures = loose.filter((name) => IMAGE_NAME.test(name)).length;
     throw new UserError(
       pictures ? `"${folder}" holds ${pictures} images, but no folder a class.` : `There are no images in "${folder}".`,
       'Put the images of each class into a folder named after it: DIR/cat/1.jpg, DIR/dog/1.jpg, …',
@@ -97,73 +107,80 @@ function checkImages(folder: string, dataset: Dataset, loose: readonly string[])
   }
 }
 
-/** Leaves out classes without any image, with a warning. */
-function dropEmpty(
-  classes: readonly string[],
-  files: ReadonlyMap<string, readonly string[]>,
-  folder: string,
-  warnings: string[],
-): string[] {
-  return classes.filter((name) => {
-    const empty = (files.get(name) ?? []).length === 0;
-    if (empty) warnings.push(`The class folder "${join(folder, name)}" is empty; the class is left out.`);
-    return !empty;
-  });
+/** The classes that have images; a warning tells of each that is left out. */
+async function keepFilled({ classes, files }: Classes, folder: string, warnings: string[]): Promise<string[]> {
+  const kept: string[] = [];
+  for (const name of classes) {
+    const paths = files.get(name) ?? [];
+    if (await holdsImages(paths)) kept.push(name);
+    else {
+      const what = paths.length ? 'holds no images' : 'is empty';
+      warnings.push(`The class folder "${join(folder, name)}" ${what}; the class is left out.`);
+    }
+  }
+  return kept;
 }
 
 /** Reads a data folder; throws a UserError that says what is wrong with it and what to do. */
 export async function readFolder(folder: string, options: FolderOptions): Promise<SplitDataset> {
   await checkFolder(folder);
   const { folders, files: loose } = await list(folder);
-  const valName = VAL_NAMES.find((name) => folders.includes(name));
+  if (await hasSplits(folder, folders)) return readSplits(folder, folders, options);
   const warnings: string[] = [];
-  if (folders.includes('train')) return readSplits(folder, valName, folders.includes('test'), options, warnings);
-
-  const { classes, files } = await readClasses(folder);
-  const dataset = makeDataset(dropEmpty(classes, files, folder, warnings), files);
+  const found = await readClasses(folder);
+  const dataset = makeDataset(await keepFilled(found, folder, warnings), found.files);
   checkImages(folder, dataset, loose);
   return { ...splitDataset(dataset, options.valFraction, options.seed, (path) => relative(folder, path)), warnings };
 }
 
-async function readSplits(
-  folder: string,
-  valName: string | undefined,
-  hasTest: boolean,
-  options: FolderOptions,
-  warnings: string[],
-): Promise<SplitDataset> {
+/** Whether the folder holds train, val and test rather than classes (of which one may be called "train"). */
+async function hasSplits(folder: string, folders: readonly string[]): Promise<boolean> {
+  const onlySplits = folders.length > 0 && folders.every((name) => SPLIT_NAME.test(name));
+  if (folders.includes('train')) return onlySplits || (await list(join(folder, 'train'))).folders.length > 0;
+  if (onlySplits) {
+    throw new UserError(
+      `"${folder}" holds ${folders.map((name) => `"${name}"`).join(', ')}, but no folder "train".`,
+      `Name the folders train, val and test (val and test may be missing), each with one folder of images a class.`,
+    );
+  }
+  return false;
+}
+
+async function readSplits(folder: string, folders: readonly string[], options: FolderOptions): Promise<SplitDataset> {
+  const warnings: string[] = [];
   const trainFolder = join(folder, 'train');
-  const { classes: all, files } = await readClasses(trainFolder);
-  const classes = dropEmpty(all, files, trainFolder, warnings);
-  const dataset = makeDataset(classes, files);
+  const found = await readClasses(trainFolder);
+  const classes = await keepFilled(found, trainFolder, warnings);
+  const dataset = makeDataset(classes, found.files);
   checkImages(trainFolder, dataset, (await list(trainFolder)).files);
   const readOther = async (name: string): Promise<Dataset> => {
-    const other = await readClasses(join(folder, name));
-    checkSameClasses(
-      folder,
-      name,
-      classes,
-      [...other.files].filter(([, paths]) => paths.length > 0).map(([className]) => className),
-    );
-    const missing = classes.filter((className) => !other.files.get(className)?.length);
-    if (missing.length) warnings.push(`"${join(folder, name)}" has no images of ${missing.join(', ')}.`);
-    return makeDataset(classes, other.files);
+    const { files } = await readClasses(join(folder, name));
+    const filled = [...files].filter(([, paths]) => paths.length > 0).map(([className]) => className);
+    checkSameClasses(folder, name, classes, filled);
+    return makeDataset(classes, files);
   };
-  const test = hasTest ? { test: await readOther('test') } : {};
+  const test = folders.includes('test') ? { test: await readOther('test') } : {};
+  const valName = VAL_NAMES.find((name) => folders.includes(name));
   if (valName) return { train: dataset, val: await readOther(valName), ...test, warnings };
   const split = splitDataset(dataset, options.valFraction, options.seed, (path) => relative(folder, path));
   return { ...split, ...test, warnings };
 }
 
+/** Both folders must have images of the same classes, or the figures of one would not be about the other. */
 function checkSameClasses(folder: string, name: string, train: readonly string[], other: readonly string[]): void {
   const unknown = other.filter((className) => !train.includes(className));
-  if (unknown.length === 0) return;
-  const near = closestMatch(
-    unknown[0]!,
-    train.filter((className) => !other.includes(className)),
-  );
+  const missing = train.filter((className) => !other.includes(className));
+  if (unknown.length === 0 && missing.length === 0) return;
+  const [here, there] = [join(folder, name), join(folder, 'train')];
+  const listed = (names: readonly string[]): string =>
+    names.slice(0, 10).join(', ') + (names.length > 10 ? ` and ${names.length - 10} more` : '');
+  const parts = [
+    ...(unknown.length ? [`"${here}" has classes that "${there}" lacks: ${listed(unknown)}.`] : []),
+    ...(missing.length ? [`"${here}" has no images of classes in "${there}": ${listed(missing)}.`] : []),
+  ];
+  const near = unknown.length ? closestMatch(unknown[0]!, missing) : undefined;
   throw new UserError(
-    `"${join(folder, name)}" has classes that "${join(folder, 'train')}" lacks: ${unknown.slice(0, 10).join(', ')}.`,
-    `${near ? `Is "${unknown[0]}" meant to be "${near}"? ` : ''}Both need the same class folders: rename or remove these.`,
+    parts.join(' '),
+    `${near ? `Is "${unknown[0]}" meant to be "${near}"? ` : ''}Both need the same class folders: rename, move or remove some.`,
   );
 }
