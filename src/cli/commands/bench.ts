@@ -34,7 +34,9 @@ export async function benchCommand(io: Io, target: string, flags: BenchFlags): P
   const engine = await openEngine('wasm', threads);
   const { subjects, notes } = await modelSubjects(model, { engine, batch, threads, ...(size ? { size } : {}) });
   const results = await measure(subjects, protocol, (done, total) => {
-    if (io.terminal && !flags.json) io.raw(`\r\x1b[2Kround ${done} of ${total}${done === total ? '\r\x1b[2K' : ''}`);
+    if (flags.json) return;
+    if (io.terminal) io.raw(`\r\x1b[2Kround ${done} of ${total}${done === total ? '\r\x1b[2K' : ''}`);
+    else if (done % 5 === 0) io.out(`round ${done} of ${total}`);
   });
   const device = describeDevice();
   const side = size ?? model.preprocessing.size;
