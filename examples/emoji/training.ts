@@ -27,7 +27,7 @@ export function demoRecipe(quick: boolean): Recipe {
       depths: [1, 2, 3, 1],
       widths: [0.75, 0.75, 0.75, 1],
       num_conv_branches: 4,
-      epochs: quick ? 9 : 24,
+      epochs: quick ? 9 : 20,
       batch_size: 50,
       lr: 0.2,
       warmup_epochs: 0.5,
@@ -94,7 +94,12 @@ export async function trainTask(
       cropScale: [recipe.crop_scale_min, 1],
       cropRatio: [1 / recipe.crop_ratio, recipe.crop_ratio],
       hflip: recipe.hflip,
-      affine: { degrees: recipe.rotate, translate: recipe.translate, scale: [1 - recipe.scale, 1 + recipe.scale] },
+      affine: {
+        degrees: recipe.rotate,
+        translate: recipe.translate,
+        scale: [1 - recipe.scale, 1 + recipe.scale],
+        fill: 'white',
+      },
       colorJitter: {
         brightness: recipe.brightness,
         contrast: recipe.contrast,

@@ -39,7 +39,7 @@ async function loadRuntime(runtime: OrtRuntime): Promise<Ort> {
     const name = PACKAGES[runtime];
     throw new UserError(
       `This needs ONNX Runtime, and the package ${name} is not installed (or not for this machine).`,
-      `Install it: ${runtime === 'node' ? 'ONNXRUNTIME_NODE_INSTALL=skip ' : ''}npm install ${name}`,
+      `Install it: npm install ${name}`,
     );
   }
 }
