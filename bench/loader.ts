@@ -1,5 +1,6 @@
 /**
- * Images per second of the loader with a warm cache: crop, resize and flip for training.
+ * Images per second of the loader with a warm cache: crop, resize and flip for training; and per second of processor
+ * time over all threads, which stays meaningful on a machine that is busy with other things.
  * Usage: node build/bench-loader.js [DIR] [--size 112] [--workers 0,1,2] [--steps 40]. Prints one JSON object a line.
  */
 import { existsSync } from 'node:fs';
@@ -38,17 +39,20 @@ for (const size of values.size.split(',').map(Number)) {
     const steps = Math.min(Number(values.steps), loader.stepsPerEpoch - 1);
     let step = 0;
     let start = 0;
+    let cpu = process.cpuUsage();
     for await (const _ of loader.epoch(0)) {
-      if (step === 0) start = performance.now();
+      if (step === 0) [start, cpu] = [performance.now(), process.cpuUsage()];
       if (step++ === steps) break;
     }
     const rate = (steps * batchSize * 1000) / (performance.now() - start);
+    const { user, system } = process.cpuUsage(cpu);
     console.log(
       JSON.stringify({
         bench: 'loader',
         subject: `${size}px, ${workers} workers`,
         value: Math.round(rate),
         unit: 'images/s',
+        perCpuSecond: Math.round((steps * batchSize * 1e6) / (user + system)),
         node: process.version,
       }),
     );
