@@ -7,19 +7,16 @@ export interface GoldenEngine {
   readonly name: string;
   readonly open: () => Promise<Engine>;
   /** Relative to the largest value of the tensor. */
-  readonly bound: number;
-  /** Whether it stores float32. */
-  readonly float32: boolean;
+  readonly tolerance: number;
 }
 
 export const GOLDEN_ENGINES: readonly GoldenEngine[] = [
-  { name: 'reference', open: async () => createReferenceEngine(), bound: 1e-6, float32: false },
+  { name: 'reference', open: async () => createReferenceEngine(), tolerance: 1e-6 },
   ...(['relaxed', 'baseline'] as const).flatMap((simd) =>
     [1, 2].map((threads) => ({
       name: `wasm ${simd}, ${threads} thread${threads > 1 ? 's' : ''}`,
       open: () => nodeWasmEngine({ simd, threads }),
-      bound: 1e-4,
-      float32: true,
+      tolerance: 1e-4,
     })),
   ),
 ];
