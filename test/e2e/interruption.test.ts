@@ -1,6 +1,6 @@
 /** Runs that are stopped: by Ctrl-C, by kill -9, by a full disk. Resumed ones end with the same bits. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { built, cli, makeImages, start, TINY, temporaryFolder } from './cli-process.ts';
@@ -58,6 +58,26 @@ describe.skipIf(!built)('a stopped run (built)', () => {
     expect(out).toContain('To go on: mobileone train --resume words');
     expect((await cli(folder, 'train', '--resume', 'words')).code).toBe(0);
     expectSameRun('words');
+  });
+
+  it('loses nothing when Ctrl-C comes while a checkpoint is written', async () => {
+    const run = start(folder, [...ARGS, '--out', 'writing']);
+    await run.until(/3 classes/);
+    // The temporary file of a checkpoint is there only while it is written.
+    const seen = await new Promise<boolean>((resolve) => {
+      const watcher = watch(at('writing', 'checkpoints'), (_, name) => {
+        if (!name?.endsWith('.tmp')) return;
+        watcher.close();
+        resolve(run.child.kill('SIGINT'));
+      });
+    });
+    expect(seen).toBe(true);
+    const { code, out } = await run.done;
+    expect(code).toBe(130);
+    expect(out).toContain('To go on: mobileone train --resume writing');
+    expect(readdirSync(at('writing', 'checkpoints')).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+    expect((await cli(folder, 'train', '--resume', 'writing')).code).toBe(0);
+    expectSameRun('writing');
   });
 
   it('quits at once at the second Ctrl-C', async () => {
