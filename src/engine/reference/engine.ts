@@ -2,6 +2,7 @@
  * The reference engine: float64, one obvious loop an op, RepConv branch by branch. It defines what every op means;
  * fast engines are tested against it.
  */
+import { random } from '../../core/random.ts';
 import { type Shape, sizeOf, type Tensor } from '../../core/tensor.ts';
 import { bind } from '../../graph/bind.ts';
 import { isLearnable, type NodeOf } from '../../graph/graph.ts';
@@ -16,6 +17,11 @@ export interface ReferenceOptions {
    * engine with float32 storage can have. Tells how ill-conditioned a case is.
    */
   readonly storage?: 'float64' | 'float32';
+  /**
+   * With float32 storage: first moves every value by up to half a unit in the last place, drawn from this seed. Each
+   * seed is one way in which arithmetic that is right to a unit may come out.
+   */
+  readonly dither?: number;
 }
 
 /** Opens the reference engine. */
@@ -27,14 +33,25 @@ export function createReferenceEngine(options: ReferenceOptions = {}): Engine {
       description: 'float64, one loop an op',
       threads: 1,
     }),
-    compile: async (graph, { dims }) => compileReference(graph, dims, options.storage === 'float32'),
+    compile: async (graph, { dims }) => compileReference(graph, dims, rounderOf(options)),
+  };
+}
+
+function rounderOf({ storage, dither }: ReferenceOptions): (data: Float64Array) => void {
+  if (storage !== 'float32') return () => {};
+  const rng = dither === undefined ? undefined : random(dither);
+  return (data) => {
+    for (let i = 0; i < data.length; i++) {
+      const moved = rng ? data[i]! * (1 + 2 ** -24 * (2 * rng.uniform() - 1)) : data[i]!;
+      data[i] = Math.fround(moved);
+    }
   };
 }
 
 function compileReference(
   graph: Parameters<typeof bind>[0],
   dims: Parameters<typeof bind>[1],
-  rounding: boolean,
+  round: (data: Float64Array) => void,
 ): Program {
   const { shapes } = bind(graph, dims);
   const state = new Map<string, Array64>();
@@ -50,9 +67,6 @@ function compileReference(
     return array;
   };
   const context: RunContext = { graph, state: lookUp };
-  const round = (data: Float64Array): void => {
-    if (rounding) for (let i = 0; i < data.length; i++) data[i] = Math.fround(data[i]!);
-  };
   const gradients = new Map<string, Array64>();
 
   return {
