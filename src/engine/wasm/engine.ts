@@ -20,7 +20,7 @@ export function makeWasmEngine(kernels: Kernels, defaultThreads: number): Engine
     name: 'wasm',
     capabilities: () => ({
       ops: new Set(Object.keys(RULES) as OpKind[]),
-      description: kernels.description,
+      description: `wasm, ${kernels.description}`,
       threads: defaultThreads,
     }),
     async compile(graph, { dims, threads = defaultThreads }) {

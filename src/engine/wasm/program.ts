@@ -68,7 +68,7 @@ export async function makeProgram(bound: BoundGraph, kernels: Kernels, threads: 
         const feed = feeds[name];
         const shape = bound.shapes.get(name)!;
         if (!feed) throw new TypeError(`the input "${name}" is missing`);
-        if (feed.data.length !== sizeOf(shape)) {
+        if (!sameShape(feed.shape, shape) || feed.data.length !== sizeOf(shape)) {
           throw new TypeError(
             `the input "${name}" has shape [${feed.shape.join(', ')}], expected [${shape.join(', ')}]`,
           );
@@ -95,7 +95,7 @@ export async function makeProgram(bound: BoundGraph, kernels: Kernels, threads: 
     },
     write(name, value) {
       const { array, slot, arena } = resolve(name);
-      if (value.data.length !== sizeOf(slot.shape)) {
+      if (!sameShape(value.shape, slot.shape) || value.data.length !== sizeOf(slot.shape)) {
         throw new TypeError(`"${name}" has shape [${value.shape.join(', ')}], expected [${slot.shape.join(', ')}]`);
       }
       if (arena === 'grad') throw new TypeError('gradients can only be read');
@@ -107,6 +107,9 @@ export async function makeProgram(bound: BoundGraph, kernels: Kernels, threads: 
     },
   };
 }
+
+const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((size, i) => size === b[i]);
 
 function allocate(bytes: number): WebAssembly.Memory {
   const pages = Math.ceil(bytes / PAGE);
