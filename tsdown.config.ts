@@ -7,7 +7,14 @@ const present = (entries: Record<string, string>): Record<string, string> =>
 /** Heavy packages stay outside the bundles: they are optional and loaded when asked for. */
 const neverBundle = [/^onnxruntime-/, /^vega/, 'sharp', 'onnx-buf', /^@bufbuild\//, 'yaml', /^node:/];
 
-const common = { format: 'esm', platform: 'node', target: 'es2023', fixedExtension: false, hash: false, deps: { neverBundle } } as const;
+const common = {
+  format: 'esm',
+  platform: 'node',
+  target: 'es2023',
+  fixedExtension: false,
+  hash: false,
+  deps: { neverBundle },
+} as const;
 
 export default defineConfig([
   {

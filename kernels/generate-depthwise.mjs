@@ -8,7 +8,8 @@ const join = (n, fn) => range(n).map(fn).join(' ');
 const BLOCKS = [7, 4, 2, 1];
 
 /** `for` the blocks of a row: calls `fn(block)` with the running output index `x`. */
-const blocks = (end, call) => BLOCKS.map((nb) => `while (x + ${nb} <= ${end}) { ${call(nb)} x += ${nb}; }`).join('\n  ');
+const blocks = (end, call) =>
+  BLOCKS.map((nb) => `while (x + ${nb} <= ${end}) { ${call(nb)} x += ${nb}; }`).join('\n  ');
 
 /** Columns [from, to) walked once: loads z and adds z · weight(offset) to every output it touches. */
 function walk(nb, step, from, to, weight, accumulator = (o) => `a${o}`) {
@@ -17,7 +18,11 @@ function walk(nb, step, from, to, weight, accumulator = (o) => `a${o}`) {
     const uses = range(nb)
       .map((o) => [o, column - step * o])
       .filter(([, tap]) => tap >= from && tap <= to && weight(tap));
-    lines.push(uses.length ? `z = v128.load(p); p += C4; ${uses.map(([o, tap]) => `${accumulator(o)} = fma(z, ${weight(tap)}, ${accumulator(o)});`).join(' ')}` : 'p += C4;');
+    lines.push(
+      uses.length
+        ? `z = v128.load(p); p += C4; ${uses.map(([o, tap]) => `${accumulator(o)} = fma(z, ${weight(tap)}, ${accumulator(o)});`).join(' ')}`
+        : 'p += C4;',
+    );
   }
   return lines.join('\n      ');
 }
@@ -27,7 +32,9 @@ const forwardBlock = (stride, nb) => `
 function forward${stride}x${nb}(r: usize, rs: usize, w: usize, bias: usize, y: usize, k0: i32, k1: i32, C4: usize, lo: v128): void {
   for (let c: usize = 0; c < C4; c += 16) {
     const bv = v128.load(bias + c);
-    let ${range(nb).map((o) => `a${o} = bv`).join(', ')};
+    let ${range(nb)
+      .map((o) => `a${o} = bv`)
+      .join(', ')};
     let row = r + c, pw = w + c + <usize>(k0 * 3) * C4;
     for (let k = k0; k < k1; k++) {
       let p = row, z: v128;
@@ -68,11 +75,15 @@ export function forwardRow${stride}(image: usize, w: usize, bias: usize, y: usiz
 const lagBlock = (nb, first) => `{
       let p = u; ${join(nb, (q) => `const x${q} = v128.load(p); p += C4;`)}
       p = v${first ? ` - ${-first} * C4` : ''}; let z: v128;
-      ${range(nb + 2 - first).map((i) => {
-        const column = i + first;
-        const uses = range(nb).map((q) => [q, column - q]).filter(([, d]) => d >= first && d <= 2);
-        return `z = v128.load(p); p += C4; ${uses.map(([q, d]) => `l${d - first} = fma(x${q}, z, l${d - first});`).join(' ')}`;
-      }).join('\n      ')}
+      ${range(nb + 2 - first)
+        .map((i) => {
+          const column = i + first;
+          const uses = range(nb)
+            .map((q) => [q, column - q])
+            .filter(([, d]) => d >= first && d <= 2);
+          return `z = v128.load(p); p += C4; ${uses.map(([q, d]) => `l${d - first} = fma(x${q}, z, l${d - first});`).join(' ')}`;
+        })
+        .join('\n      ')}
       u += ${nb} * C4; v += ${nb} * C4;
     }`;
 
@@ -81,7 +92,9 @@ const lagRow = (name, first) => `
 export function ${name}(u0: usize, v0: usize, W: i32, C4: usize, acc: usize): void {
   for (let c: usize = 0; c < C4; c += 16) {
     let u = u0 + c, v = v0 + c, x = 0;
-    let ${range(3 - first).map((i) => `l${i} = f32x4.splat(0)`).join(', ')};
+    let ${range(3 - first)
+      .map((i) => `l${i} = f32x4.splat(0)`)
+      .join(', ')};
     ${BLOCKS.map((nb) => `while (x + ${nb} <= W) { ${lagBlock(nb, first)} x += ${nb}; }`).join('\n    ')}
     let out = acc + c;
     ${join(3 - first, (i) => `v128.store(out, f32x4.add(v128.load(out), l${i})); out += C4;`)}
@@ -110,7 +123,9 @@ export function productsOfRow(r: usize, OW: i32, C4: usize, out: usize): void {
 export function productsOfRows(r: usize, s: usize, OW: i32, C4: usize, out: usize): void {
   for (let c: usize = 0; c < C4; c += 16) {
     let p = r + c, q = s + c; const zero = f32x4.splat(0);
-    let ${range(9).map((i) => `a${i} = zero`).join(', ')};
+    let ${range(9)
+      .map((i) => `a${i} = zero`)
+      .join(', ')};
     let u = v128.load(p), e = v128.load(q); p += C4; q += C4;
     for (let n = OW; n > 0; n--) {
       const v = v128.load(p); p += C4; const t = v128.load(p); p += C4;
@@ -129,11 +144,23 @@ const correlateRow = (stride) => `
 export function correlateRow${stride}(r: usize, dz: usize, OW: i32, C4: usize, out: usize): void {
   for (let c: usize = 0; c < C4; c += 16) {
     let x = 0, a0 = f32x4.splat(0), a1 = a0, a2 = a0;
-    ${blocks('OW', (nb) => `{
+    ${blocks(
+      'OW',
+      (nb) => `{
       let p = dz + c + <usize>x * C4, z: v128; ${join(nb, (o) => `const g${o} = v128.load(p); p += C4;`)}
       p = r + c + <usize>(x * ${stride}) * C4;
-      ${range(stride * (nb - 1) + 3).map((column) => `z = v128.load(p); p += C4; ${range(nb).map((o) => [o, column - stride * o]).filter(([, t]) => t >= 0 && t < 3).map(([o, t]) => `a${t} = fma(z, g${o}, a${t});`).join(' ')}`).join('\n      ')}
-    }`)}
+      ${range(stride * (nb - 1) + 3)
+        .map(
+          (column) =>
+            `z = v128.load(p); p += C4; ${range(nb)
+              .map((o) => [o, column - stride * o])
+              .filter(([, t]) => t >= 0 && t < 3)
+              .map(([o, t]) => `a${t} = fma(z, g${o}, a${t});`)
+              .join(' ')}`,
+        )
+        .join('\n      ')}
+    }`,
+    )}
     let q = out + c;
     ${join(3, (i) => `v128.store(q, f32x4.add(v128.load(q), a${i})); q += C4;`)}
   }
@@ -161,7 +188,9 @@ function grad_${mode}x${nb}(rows: usize, xOffset: usize, zOffset: usize, table: 
   const nx = load<i32>(rows), nz = load<i32>(rows, 4); const zero = f32x4.splat(0);
   for (let c: usize = 0; c < C4; c += 16) {
     const constant = v128.load(table + c + 25 * C4);
-    let ${range(nb).map((o) => `a${o} = constant`).join(', ')};
+    let ${range(nb)
+      .map((o) => `a${o} = constant`)
+      .join(', ')};
     let entry = rows + 8;
     for (let i = 0; i < nx; i++) {
       let p = load<usize>(entry) + xOffset + c - ${-from} * C4, z: v128;

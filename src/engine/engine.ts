@@ -13,6 +13,8 @@ export interface Capabilities {
   readonly ops: ReadonlySet<OpKind>;
   /** What is in use, for `info` and reports: e.g. `wasm relaxed-simd 128-bit`. */
   readonly description: string;
+  /** What was chosen by timing when the engine was opened, for `info` only: it does not change results. */
+  readonly tuning?: string;
   /** Threads used by default. */
   readonly threads: number;
 }

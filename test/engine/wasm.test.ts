@@ -1,11 +1,17 @@
-/** The wasm engine against the float64 reference: every op, whole steps, odd shapes, both builds, one and two threads. */
+/**
+ * The wasm engine against the float64 reference: every op, whole steps, odd shapes, both builds, one and two threads.
+ * Long: one matrix of cases with the models and states they share.
+ */
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { random } from '../../src/core/random.ts';
 import { type StateDict, sizeOf, type Tensor } from '../../src/core/tensor.ts';
 import { type Engine, loadState, type Program } from '../../src/engine/engine.ts';
 import { createReferenceEngine } from '../../src/engine/reference/engine.ts';
+import { makeWasmEngine } from '../../src/engine/wasm/engine.ts';
 import { nodeWasmEngine, type SimdBuild } from '../../src/engine/wasm/node.ts';
+import type { KernelExports } from '../../src/engine/wasm/platform.ts';
 import { graphBuilder } from '../../src/graph/build.ts';
 import type { Graph } from '../../src/graph/graph.ts';
 import { initialState } from '../../src/models/init.ts';
@@ -256,6 +262,41 @@ test('the same number of threads gives the same bits', async () => {
     const [, program] = await runOn(wasm, one, 2);
     states.push(program.stateNames.map((name) => program.read(name).data));
     await program.dispose();
+  }
+  expect(states[0]).toEqual(states[1]);
+});
+
+test('the tile, chosen by timing when a process starts, changes no bit', async () => {
+  await nodeWasmEngine(); // lets this process compile relaxed SIMD
+  const module = new WebAssembly.Module(readFileSync(new URL('../../dist/kernels/relaxed.wasm', import.meta.url)));
+  const withTile = (rows: 4 | 6): Engine =>
+    makeWasmEngine(
+      {
+        description: 'test',
+        tuning: `${rows}×8 tile`,
+        async start(memory) {
+          const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+          const { run, setTile } = exports as unknown as KernelExports;
+          setTile(rows);
+          return { run: (list, count) => run(list, count, 0, 1), dispose: async () => {} };
+        },
+      },
+      1,
+    );
+  const model = mobileOne({
+    depths: [1, 1, 1, 1],
+    widths: [0.3, 0.25, 0.4, 0.25],
+    num_conv_branches: 2,
+    se_blocks: [0, 0, 1, 0],
+    rd_divisor: 8,
+    num_classes: 7,
+    in_chans: 3,
+  });
+  const one = { ...stepCase(model, 7, { N: 7, H: 45, W: 51 }, 3, 13), steps: 2 };
+  const states = [];
+  for (const rows of [4, 6] as const) {
+    const [, program] = await runOn(withTile(rows), one, 1);
+    states.push(program.stateNames.map((name) => program.read(name).data));
   }
   expect(states[0]).toEqual(states[1]);
 });

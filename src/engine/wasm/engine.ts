@@ -21,6 +21,7 @@ export function makeWasmEngine(kernels: Kernels, defaultThreads: number): Engine
     capabilities: () => ({
       ops: new Set(Object.keys(RULES) as OpKind[]),
       description: `wasm, ${kernels.description}`,
+      tuning: kernels.tuning,
       threads: defaultThreads,
     }),
     async compile(graph, { dims, threads = defaultThreads }) {

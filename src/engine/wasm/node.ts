@@ -63,7 +63,8 @@ async function makeKernels(simd: 'auto' | SimdBuild): Promise<Kernels> {
     new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as KernelExports;
   const tile = fasterTile(instantiate);
   return {
-    description: `${build === 'relaxed' ? 'relaxed SIMD (fused multiply-add)' : 'SIMD'}, 128 bit, ${tile}×8 tile`,
+    description: `${build === 'relaxed' ? 'relaxed SIMD (fused multiply-add)' : 'SIMD'}, 128 bit`,
+    tuning: `${tile}×8 tile`,
     start: (memory, threads) => startThreads({ module, memory, threads, tile, instantiate }),
   };
 }

@@ -16,8 +16,10 @@ export interface Runner {
 }
 
 export interface Kernels {
-  /** E.g. `relaxed-simd, 6×8 tile`. */
+  /** E.g. `relaxed SIMD (fused multiply-add), 128 bit`. */
   readonly description: string;
+  /** E.g. `6×8 tile`. */
+  readonly tuning: string;
   start(memory: WebAssembly.Memory, threads: number): Promise<Runner>;
 }
 

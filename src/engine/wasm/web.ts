@@ -33,7 +33,8 @@ export async function webWasmEngine({ kernels: base }: WebWasmOptions): Promise<
     new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as KernelExports;
   const tile = fasterTile(instantiate);
   const kernels: Kernels = {
-    description: `${name}, 128 bit, ${tile}×8 tile`,
+    description: `${name}, 128 bit`,
+    tuning: `${tile}×8 tile`,
     async start(memory) {
       const { run, setTile } = instantiate(memory);
       setTile(tile);
