@@ -1,6 +1,6 @@
 /**
  * The wasm engine against the float64 reference: every op, whole steps, odd shapes, both builds, one and two threads.
- * Long: one matrix of cases with the models and states they share.
+ * One long matrix of cases, with the models and states they share.
  */
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
