@@ -1,10 +1,11 @@
 /**
- * Pointwise (and im2col'd dense) RepConv: exact online re-parameterization (design, section 5).
+ * Pointwise (and im2col'd dense) RepConv: exact online re-parameterization (docs/online-reparameterization.md).
  * x is [P, K], branch weights W are [J·O, K] (1×1 kernels lie at the center tap), all channel counts multiples of 8.
  */
 import { addTo, dot, float, fma, int, ptr, share } from './vector';
 import { correlate } from './generated/correlate';
 import { gemm, gemmInputGrad } from './generated/gemm';
+import { packColumns, packPanel } from './pack';
 
 /** Rows summed into scratch before they are added to the total: keeps covariances good to about 2e-6. */
 const CHUNK: i32 = 1536;
@@ -137,30 +138,6 @@ function updateRunning(p: usize, value: f32, momentum: f32): void {
   store<f32>(p, load<f32>(p) + momentum * (value - load<f32>(p)));
 }
 
-/** Packs rows o … o+7 of W [O][K] as one panel [K][8]. */
-@inline
-function packPanel(w: usize, out: usize, K: i32): void {
-  const ld = <usize>K << 2;
-  for (let k = 0; k < K; k++) {
-    let q = w + (<usize>k << 2);
-    for (let v = 0; v < 8; v++) {
-      store<f32>(out, load<f32>(q));
-      q += ld;
-      out += 4;
-    }
-  }
-}
-
-/** Spreads row o of W [O][K] into column panels [K/8][O][8]. */
-@inline
-function packColumns(row: usize, out: usize, o: i32, O: i32, K: i32): void {
-  for (let k = 0; k < K; k += 8) {
-    const d = out + (<usize>(k * O + o * 8) << 2), s = row + (<usize>k << 2);
-    v128.store(d, v128.load(s));
-    v128.store(d, v128.load(s, 16), 16);
-  }
-}
-
 /**
  * Folds the branches into one kernel and bias, updates running statistics, and packs the kernel both ways:
  * 1 W, 2 T = W·S, 3 J, 4 O, 5 K, 6 gamma, 7 beta, 8 running_mean, 9 running_var, 10 mean, 11 diagonal of S, 12 skip (0/1),
@@ -283,18 +260,6 @@ export function inputGradConstant(p: usize, tid: i32, nt: i32): void {
   }
 }
 
-/** W [O][K] → panels [O/8][K][8]: 1 W, 2 out, 3 O, 4 K. */
-export function packRows(p: usize, tid: i32, nt: i32): void {
-  const W = ptr(p, 1), out = ptr(p, 2), O = int(p, 3), K = int(p, 4), o1 = share(O, 8, tid + 1, nt);
-  for (let o = share(O, 8, tid, nt); o < o1; o += 8) packPanel(W + (<usize>(o * K) << 2), out + (<usize>(o * K) << 2), K);
-}
-
-/** W [O][K] → panels [K/8][O][8]: 1 W, 2 out, 3 O, 4 K. */
-export function packAllColumns(p: usize, tid: i32, nt: i32): void {
-  const W = ptr(p, 1), out = ptr(p, 2), O = int(p, 3), K = int(p, 4), o1 = share(O, 8, tid + 1, nt);
-  for (let o = share(O, 8, tid, nt); o < o1; o++) packColumns(W + (<usize>(o * K) << 2), out, o, O, K);
-}
-
 /** out[n] = Σ over threads of partial[t][n]: 1 partial, 2 out, 3 n. */
 export function reduceSum(p: usize, tid: i32, nt: i32): void {
   const partial = ptr(p, 1), out = ptr(p, 2), n = int(p, 3), i1 = share(n, 4, tid + 1, nt);
@@ -303,43 +268,4 @@ export function reduceSum(p: usize, tid: i32, nt: i32): void {
     for (let t = 1; t < nt; t++) s = f32x4.add(s, v128.load(partial + (<usize>(t * n + i) << 2)));
     v128.store(out + (<usize>i << 2), s);
   }
-}
-
-/**
- * Patches of a dense convolution, one row a position, taps in (ky, kx, channel) order, the tail zero:
- * 1 x [N, H, W, cs], 2 out [N·OH·OW, K], 3 N, 4 H, 5 W, 6 cs, 7 OH, 8 OW, 9 kh, 10 kw, 11 stride, 12 top, 13 left, 14 dilation, 15 K.
- */
-export function im2col(p: usize, tid: i32, nt: i32): void {
-  const x = ptr(p, 1), H = int(p, 4), W = int(p, 5), cs = int(p, 6), OH = int(p, 7), OW = int(p, 8);
-  const kh = int(p, 9), kw = int(p, 10), stride = int(p, 11), top = int(p, 12), left = int(p, 13), dilation = int(p, 14), K = int(p, 15);
-  const pixel = <usize>cs << 2, r1 = share(int(p, 3) * OH, 1, tid + 1, nt);
-  for (let r = share(int(p, 3) * OH, 1, tid, nt); r < r1; r++) {
-    const iy = (r % OH) * stride - top, image = x + <usize>((r / OH) * H * W) * pixel;
-    for (let ox = 0; ox < OW; ox++) {
-      let out = ptr(p, 2) + (<usize>((r * OW + ox) * K) << 2);
-      const end = out + (<usize>K << 2), ix = ox * stride - left;
-      for (let ky = 0; ky < kh; ky++) {
-        const y = iy + ky * dilation;
-        const rowInside = y >= 0 && y < H;
-        if (rowInside && dilation == 1 && ix >= 0 && ix + kw <= W) {
-          copyFloats(out, image + <usize>(y * W + ix) * pixel, kw * cs);
-          out += <usize>kw * pixel;
-          continue;
-        }
-        for (let kx = 0; kx < kw; kx++) {
-          const xx = ix + kx * dilation;
-          if (rowInside && xx >= 0 && xx < W) copyFloats(out, image + <usize>(y * W + xx) * pixel, cs);
-          else for (let c = 0; c < cs; c++) store<f32>(out + (<usize>c << 2), 0);
-          out += pixel;
-        }
-      }
-      while (out < end) { store<f32>(out, 0); out += 4; }
-    }
-  }
-}
-
-@inline
-function copyFloats(out: usize, from: usize, n: i32): void {
-  for (; n >= 4; n -= 4) { v128.store(out, v128.load(from)); out += 16; from += 16; }
-  for (; n > 0; n--) { store<f32>(out, load<f32>(from)); out += 4; from += 4; }
 }

@@ -5,8 +5,11 @@
 import * as op from './opcodes';
 import * as dense from './dense';
 import * as dw from './depthwise';
+import * as direct from './depthwise-direct';
+import * as dwGrad from './depthwise-grad';
 import * as ew from './elementwise';
 import * as losses from './loss';
+import * as pack from './pack';
 import * as update from './update';
 export { setTile } from './tile';
 
@@ -42,7 +45,7 @@ function execute(p: usize, tid: i32, nt: i32): void {
   switch (load<i32>(p)) {
     case op.NCHW_TO_NHWC: ew.nchwToNhwc(p, tid, nt); break;
     case op.PREPROCESS: ew.preprocess(p, tid, nt); break;
-    case op.IM2COL: dense.im2col(p, tid, nt); break;
+    case op.IM2COL: pack.im2col(p, tid, nt); break;
     case op.GEMM: dense.runGemm(p, tid, nt); break;
     case op.GEMM_INPUT_GRAD: dense.runGemmInputGrad(p, tid, nt); break;
     case op.CORRELATE: dense.runCorrelate(p, tid, nt); break;
@@ -51,18 +54,18 @@ function execute(p: usize, tid: i32, nt: i32): void {
     case op.FOLD_DENSE_GRAD: dense.foldDenseGrad(p, tid, nt); break;
     case op.REDUCE_CURVATURE: dense.reduceCurvature(p, tid, nt); break;
     case op.INPUT_GRAD_CONSTANT: dense.inputGradConstant(p, tid, nt); break;
-    case op.PACK_ROWS: dense.packRows(p, tid, nt); break;
-    case op.PACK_COLUMNS: dense.packAllColumns(p, tid, nt); break;
+    case op.PACK_ROWS: pack.packRows(p, tid, nt); break;
+    case op.PACK_COLUMNS: pack.packAllColumns(p, tid, nt); break;
     case op.REDUCE_SUM: dense.reduceSum(p, tid, nt); break;
     case op.CENTER: dense.center(p, tid, nt); break;
-    case op.DW_MOMENTS_DIRECT: dw.dwMomentsDirect(p, tid, nt); break;
-    case op.DW_CORRELATE_DIRECT: dw.dwCorrelateDirect(p, tid, nt); break;
+    case op.DW_MOMENTS_DIRECT: direct.dwMomentsDirect(p, tid, nt); break;
+    case op.DW_CORRELATE_DIRECT: direct.dwCorrelateDirect(p, tid, nt); break;
     case op.DW_FORWARD: dw.dwForward(p, tid, nt); break;
     case op.DW_MOMENTS: dw.dwMoments(p, tid, nt); break;
     case op.DW_FOLD: dw.dwFold(p, tid, nt); break;
-    case op.DW_CORRELATE: dw.dwCorrelate(p, tid, nt); break;
-    case op.DW_FOLD_GRAD: dw.dwFoldGrad(p, tid, nt); break;
-    case op.DW_INPUT_GRAD: dw.dwInputGrad(p, tid, nt); break;
+    case op.DW_CORRELATE: dwGrad.dwCorrelate(p, tid, nt); break;
+    case op.DW_FOLD_GRAD: dwGrad.dwFoldGrad(p, tid, nt); break;
+    case op.DW_INPUT_GRAD: dwGrad.dwInputGrad(p, tid, nt); break;
     case op.DW_ANY: ew.depthwiseAny(p, tid, nt); break;
     case op.RELU: ew.relu(p, tid, nt); break;
     case op.SIGMOID: ew.runSigmoid(p, tid, nt); break;

@@ -1,6 +1,6 @@
 /**
  * The training step as one graph: batch, parameters, optimizer state, EMA and scalars → loss, logits and new state
- * (design: the loss is part of the task, the optimizer is nodes, an engine runs the whole in one call).
+ * The loss is part of the task, the optimizer is nodes, and an engine runs the whole in one call.
  */
 import { grad } from '../autodiff/grad.ts';
 import { gradName } from '../autodiff/vjp.ts';
