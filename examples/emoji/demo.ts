@@ -148,10 +148,10 @@ async function demo(quick: boolean): Promise<void> {
     say(note);
   });
   const rows: Measurement[] = await measure(subjects, protocol);
-  for (const { runtime, name, mean, interval } of rows) {
-    say(
-      `${runtime.split(/[ ,]/)[0]!.padEnd(17)} ${name.padEnd(22)} ${mean.toFixed(3).padStart(8)} ms  (${interval[0].toFixed(3)}–${interval[1].toFixed(3)})`,
-    );
+  say(`${''.padEnd(40)}  minimum   median  milliseconds`);
+  for (const { runtime, name, minimum, median } of rows) {
+    const figures = [minimum, median].map((value) => value.toFixed(3).padStart(9)).join('');
+    say(`${runtime.split(/[ ,]/)[0]!.padEnd(17)} ${name.padEnd(22)}${figures}`);
   }
 
   heading('Report');
