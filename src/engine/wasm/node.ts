@@ -23,8 +23,7 @@ const kernelsUrl = (build: SimdBuild): URL =>
   new URL(`${import.meta.url.endsWith('.ts') ? '../../..' : '..'}/dist/kernels/${build}.wasm`, import.meta.url);
 
 /** Compiles with the optimizing compiler at once, so that the first run is as fast as the hundredth. */
-async function compileModule(build: SimdBuild): Promise<WebAssembly.Module> {
-  const bytes = await readFile(kernelsUrl(build));
+function compileModule(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module {
   setFlagsFromString('--no-liftoff');
   try {
     return new WebAssembly.Module(bytes);
@@ -34,13 +33,13 @@ async function compileModule(build: SimdBuild): Promise<WebAssembly.Module> {
 }
 
 async function chooseModule(simd: 'auto' | SimdBuild): Promise<{ module: WebAssembly.Module; build: SimdBuild }> {
-  if (simd !== 'auto') return { module: await compileModule(simd), build: simd };
-  try {
-    return { module: await compileModule('relaxed'), build: 'relaxed' };
-  } catch (error) {
-    if (!(error instanceof WebAssembly.CompileError)) throw error;
-    return { module: await compileModule('baseline'), build: 'baseline' };
+  if (simd !== 'baseline') {
+    const bytes = await readFile(kernelsUrl('relaxed'));
+    // Node 20 has relaxed SIMD behind a flag; later versions have it without, and no longer know the flag.
+    if (!WebAssembly.validate(bytes)) setFlagsFromString('--experimental-wasm-relaxed-simd');
+    if (simd === 'relaxed' || WebAssembly.validate(bytes)) return { module: compileModule(bytes), build: 'relaxed' };
   }
+  return { module: compileModule(await readFile(kernelsUrl('baseline'))), build: 'baseline' };
 }
 
 const loaded = new Map<string, Promise<Kernels>>();
@@ -56,8 +55,6 @@ function loadKernels(simd: 'auto' | SimdBuild): Promise<Kernels> {
 }
 
 async function makeKernels(simd: 'auto' | SimdBuild): Promise<Kernels> {
-  // Node 20 has relaxed SIMD behind a flag; later versions ignore it.
-  setFlagsFromString('--experimental-wasm-relaxed-simd');
   const { module, build } = await chooseModule(simd);
   const instantiate = (memory: WebAssembly.Memory): KernelExports =>
     new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as KernelExports;
