@@ -39,7 +39,7 @@ export interface CacheOptions {
 }
 
 /** Raised whenever the pixels of a kept image would come out differently. */
-const VERSION = 2;
+const VERSION = 3;
 const DAY = 24 * 3600 * 1000;
 
 /** The operating system's folder for caches. */

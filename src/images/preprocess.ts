@@ -41,8 +41,8 @@ export function evalGeometry(
     height: height <= width ? short : Math.max(size, Math.floor(height * scale)),
   };
   const crop = {
-    x: Math.round((resized.width - size) / 2),
-    y: Math.round((resized.height - size) / 2),
+    x: Math.floor((resized.width - size) / 2),
+    y: Math.floor((resized.height - size) / 2),
     width: size,
     height: size,
   };

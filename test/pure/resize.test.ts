@@ -62,10 +62,10 @@ test('flip mirrors left and right', () => {
   expect([...flipped.subarray(0, 3)]).toEqual([...plain.subarray(9, 12)]);
 });
 
-test('evaluation resizes the short side to size / cropPct, rounded down, and takes the center', () => {
+test('evaluation resizes the short side to size / cropPct, rounded down, and takes the center, the odd pixel behind it', () => {
   expect(evalGeometry(640, 480, { size: 224, cropPct: 0.875 })).toEqual({
     resized: { width: 341, height: 256 },
-    crop: { x: 59, y: 16, width: 224, height: 224 },
+    crop: { x: 58, y: 16, width: 224, height: 224 },
   });
   expect(evalGeometry(100, 400, { size: 112, cropPct: 1 }).resized).toEqual({ width: 112, height: 448 });
 });
