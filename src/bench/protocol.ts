@@ -33,7 +33,7 @@ export interface Timing {
   readonly minimum: number;
   /** Median of all runs. */
   readonly median: number;
-  /** 95 % interval of the mean, from the spread of the rounds (Student's t). */
+  /** 95 % interval of the mean, from the spread of the rounds (Student's t); no time is below zero. */
   readonly interval: readonly [number, number];
   readonly runs: number;
 }
@@ -48,7 +48,13 @@ export function summarizeRounds(rounds: readonly (readonly number[])[], trim: nu
   const all = sorted.flat().sort((a, b) => a - b);
   const mean = average(means);
   const half = means.length > 1 ? (tQuantile(means.length - 1) * deviation(means, mean)) / Math.sqrt(means.length) : 0;
-  return { mean, minimum: all[0]!, median: middle(all), interval: [mean - half, mean + half], runs: all.length };
+  return {
+    mean,
+    minimum: all[0]!,
+    median: middle(all),
+    interval: [Math.max(0, mean - half), mean + half],
+    runs: all.length,
+  };
 }
 
 const average = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;

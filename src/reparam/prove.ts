@@ -81,13 +81,18 @@ function branchForm(engine: Engine, graph: Graph): Graph {
   return canExpand ? expandBranches(graph) : graph;
 }
 
-interface FormRunner {
+/** Gives logits of batches of any size. */
+export interface FormRunner {
   logits(images: Tensor): Promise<Tensor>;
   dispose(): Promise<void>;
 }
 
-/** Keeps one program, compiled again when the shape of the batch changes. */
-function formRunner(engine: Engine, { graph, state }: Model, options: Omit<CompileOptions, 'dims'>): FormRunner {
+/** Runs a model on batches of images `[N, …]`; keeps one program, compiled again when the shape of the batch changes. */
+export function formRunner(
+  engine: Engine,
+  { graph, state }: Model,
+  options: Omit<CompileOptions, 'dims'> = {},
+): FormRunner {
   const input = graph.inputs[0]!;
   let program: Program | undefined;
   let shape = '';

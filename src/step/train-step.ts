@@ -1,5 +1,5 @@
 /**
- * The training step as one graph: batch, parameters, optimizer state, EMA and scalars → loss, logits and new state
+ * The training step as one graph: batch, parameters, optimizer state, EMA and scalars → loss, logits and new state.
  * The loss is part of the task, the optimizer is nodes, and an engine runs the whole in one call.
  */
 import { grad } from '../autodiff/grad.ts';

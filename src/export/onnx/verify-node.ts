@@ -2,9 +2,9 @@
 import type { Proof } from '../../checkpoint/proof.ts';
 import { UserError } from '../../core/errors.ts';
 import type { Tensor } from '../../core/tensor.ts';
-import { type Engine, loadState, type Program } from '../../engine/engine.ts';
+import type { Engine } from '../../engine/engine.ts';
 import { type OnnxSession, type OrtRuntime, openOnnx } from '../../engine/onnx/session-node.ts';
-import { compareLogits, DEFAULT_BOUND, type Gap, type ProofBatch, summarize } from '../../reparam/prove.ts';
+import { compareLogits, DEFAULT_BOUND, formRunner, type Gap, type ProofBatch, summarize } from '../../reparam/prove.ts';
 import type { ExportedModel } from './write.ts';
 
 export interface VerifyOptions {
@@ -30,7 +30,7 @@ export async function verifyOnnx(
 ): Promise<Proof> {
   const { bound = DEFAULT_BOUND, runtime = 'node', threads = 1 } = options;
   const session = await openOnnx(file, { runtime, threads });
-  const ours = ourRunner(exported, engine);
+  const ours = formRunner(engine, exported);
   const gaps: Gap[] = [];
   try {
     for await (const batch of batches) {
@@ -57,32 +57,6 @@ export async function verifyOnnx(
     );
   }
   return proof;
-}
-
-/** Our engine on uint8 images `[N, H, W, C]`; the program is kept while the shape stays the same. */
-function ourRunner(
-  { graph, state }: Checked,
-  engine: Engine,
-): { logits(images: Tensor): Promise<Tensor>; dispose(): Promise<void> } {
-  let program: Program | undefined;
-  let shape = '';
-  const dispose = async (): Promise<void> => {
-    await program?.dispose();
-    program = undefined;
-  };
-  return {
-    async logits(images) {
-      if (!program || String(images.shape) !== shape) {
-        await dispose();
-        const [n, h, w] = images.shape;
-        program = await engine.compile(graph, { dims: { N: n!, H: h!, W: w! } });
-        shape = String(images.shape);
-        loadState(program, state);
-      }
-      return (await program.run({ image: images })).logits!;
-    },
-    dispose,
-  };
 }
 
 /** Logits of the file, which may take one image at a time. */
