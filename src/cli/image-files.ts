@@ -4,10 +4,9 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../core/errors.ts';
 import type { Dataset } from '../data/dataset.ts';
+import { IMAGE_NAME } from '../images/sniff-node.ts';
 import { labeledImages } from './labeled-images.ts';
 import type { OpenedModel } from './open-model.ts';
-
-const IMAGE = /\.(jpe?g|jfif|png|webp|gif|tiff?|avif|heif|heic|bmp)$/i;
 
 /** Expands folders (recursively, sorted) among the given paths; throws a UserError for a path that is not there. */
 export async function imageFiles(paths: readonly string[]): Promise<string[]> {
@@ -19,7 +18,7 @@ export async function imageFiles(paths: readonly string[]): Promise<string[]> {
       const names = await readdir(path, { recursive: true });
       files.push(
         ...names
-          .filter((name) => IMAGE.test(name))
+          .filter((name) => IMAGE_NAME.test(name))
           .sort()
           .map((name) => join(path, name)),
       );
