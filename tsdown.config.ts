@@ -37,6 +37,7 @@ export default defineConfig([
       demo: 'examples/emoji/demo.ts',
       'bench-step': 'bench/step.ts',
       'bench-loader': 'bench/loader.ts',
+      'bench-profile': 'bench/profile.ts',
     }),
     outDir: 'build',
     dts: false,

@@ -20,6 +20,7 @@ const { values } = parseArgs({
     threads: { type: 'string', default: '2' },
     k: { type: 'string' },
     runs: { type: 'string', default: '9' },
+    wide: { type: 'string', default: 'auto' },
   },
 });
 const [size, batch, threads, runs] = [values.size, values.batch, values.threads, values.runs].map(Number) as [
@@ -31,7 +32,7 @@ const [size, batch, threads, runs] = [values.size, values.batch, values.threads,
 const config = modelConfig(values.variant, values.k ? { num_conv_branches: Number(values.k) } : {});
 const model = mobileOne(config);
 const step = trainStep(model, config.num_classes, { momentum: 0.9, nesterov: false, ema: true });
-const engine = await nodeWasmEngine({ threads });
+const engine = await nodeWasmEngine({ threads, wide: values.wide === 'off' ? 'off' : 'auto' });
 const program = await engine.compile(step, { dims: { N: batch, H: size, W: size } });
 loadState(program, initialState(model, 0));
 

@@ -1,16 +1,19 @@
-/** Generates the tiles and compiles both builds to dist/kernels: baseline SIMD, and relaxed SIMD (fused multiply-add). */
+/** Generates the tiles and compiles all builds to dist/kernels: baseline SIMD, relaxed SIMD (fused multiply-add), and wide (relaxed, for 256 bits). */
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
-import './generate.mjs';
+import { generate } from './generate.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 mkdirSync(new URL('../dist/kernels', import.meta.url), { recursive: true });
 
-for (const [name, features] of [
-  ['baseline', []],
-  ['relaxed', ['--enable', 'relaxed-simd']],
+const RELAXED = ['--enable', 'relaxed-simd'];
+for (const [name, wide, features] of [
+  ['wide', true, RELAXED],
+  ['relaxed', false, RELAXED],
+  ['baseline', false, []],
 ]) {
+  generate({ wide });
   const { error, stderr } = await asc.main([
     'kernels/main.ts',
     '--baseDir',

@@ -2,19 +2,19 @@
  * Pointwise (and im2col'd dense) RepConv: exact online re-parameterization (docs/online-reparameterization.md).
  * x is [P, K], branch weights W are [J·O, K] (1×1 kernels lie at the center tap), all channel counts multiples of 8.
  */
-import { addTo, dot, float, fma, int, ptr, share } from './vector';
+import { addScaled, addTo, dot, float, fma, int, ptr, scaled, share } from './vector';
 import { correlate } from './generated/correlate';
 import { gemm, gemmInputGrad } from './generated/gemm';
-import { packColumns, packPanel } from './pack';
+import { packColumns, packPanel, panelAt, panelWidth } from './pack';
 
 /** Rows summed into scratch before they are added to the total: keeps covariances good to about 2e-6. */
 const CHUNK: i32 = 1536;
 
-/** y = max(x · Wp + bias, lo): 1 x, 2 ldx (floats), 3 Wp, 4 bias, 5 y, 6 ldy (floats), 7 rows, 8 K, 9 N, 10 relu. */
+/** y = max(x · Wp + bias, least): 1 x, 2 ldx (floats), 3 Wp, 4 bias, 5 y, 6 ldy (floats), 7 rows, 8 K, 9 N, 10 relu. */
 export function runGemm(p: usize, tid: i32, nt: i32): void {
-  const rows = int(p, 7), lo = int(p, 10) ? f32x4.splat(0) : f32x4.splat(-Infinity);
+  const rows = int(p, 7), least: f32 = int(p, 10) ? 0 : -Infinity;
   const r0 = share(rows, 12, tid, nt), r1 = share(rows, 12, tid + 1, nt);
-  if (r0 < r1) gemm(ptr(p, 1), ptr(p, 2) << 2, ptr(p, 3), ptr(p, 4), ptr(p, 5), ptr(p, 6) << 2, r0, r1, int(p, 8), int(p, 9), lo);
+  if (r0 < r1) gemm(ptr(p, 1), ptr(p, 2) << 2, ptr(p, 3), ptr(p, 4), ptr(p, 5), ptr(p, 6) << 2, r0, r1, int(p, 8), int(p, 9), least);
 }
 
 /** dx = (dz · Wq + x · D + constant) ∘ (mask > 0): 1 dz, 2 Wq, 3 x, 4 D, 5 constant, 6 dx, 7 rows, 8 K, 9 O, 10 mask (0: none). */
@@ -32,9 +32,9 @@ function addColumnSums(a: usize, out: usize, rows: i32, C: i32): void {
       t = f32x4.add(t, v128.load(q, 16));
       q += lda;
     }
-    const o = out + (<usize>j << 2);
-    v128.store(o, f32x4.add(v128.load(o), s));
-    v128.store(o, f32x4.add(v128.load(o, 16), t), 16);
+    const o = out + (<usize>j << 2), a = v128.load(o), b = v128.load(o, 16);
+    v128.store(o, f32x4.add(a, s));
+    v128.store(o, f32x4.add(b, t), 16);
   }
 }
 
@@ -94,8 +94,9 @@ export function center(p: usize, tid: i32, nt: i32): void {
     v128.store(mean + j, m1, 16);
     let q = x + j, o = xc + j;
     for (let i = P; i > 0; i--) {
-      v128.store(o, f32x4.sub(v128.load(q), m0));
-      v128.store(o, f32x4.sub(v128.load(q, 16), m1), 16);
+      const a = v128.load(q), b = v128.load(q, 16);
+      v128.store(o, f32x4.sub(a, m0));
+      v128.store(o, f32x4.sub(b, m1), 16);
       q += ld;
       o += ld;
     }
@@ -114,8 +115,15 @@ function meanOf(low: v128, high: v128, inv: v128): v128 {
   return i8x16.shuffle(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
 }
 
+/** Writes the entries (i, j) and (j, i) of a symmetric panel matrix [K][K]. */
+@inline
+function storeSymmetric(packed: usize, i: i32, j: i32, K: i32, value: f32): void {
+  store<f32>(panelAt(packed, j, K) + (<usize>(i * panelWidth(j, K)) << 2), value);
+  store<f32>(panelAt(packed, i, K) + (<usize>(j * panelWidth(i, K)) << 2), value);
+}
+
 /**
- * Mean m and covariance S of the input: 1 partial, 2 sums (0: the rows were centered and the mean is known), 3 mean, 4 S packed [K/8][K][8], 5 diagonal of S, 6 K, 7 1/P.
+ * Mean m and covariance S of the input: 1 partial, 2 sums (0: the rows were centered and the mean is known), 3 mean, 4 S as panel matrix, 5 diagonal of S, 6 K, 7 1/P.
  * Rows go to threads in turn (the work of a row shrinks along the triangle).
  */
 export function reduceMoments(p: usize, tid: i32, nt: i32): void {
@@ -126,8 +134,7 @@ export function reduceMoments(p: usize, tid: i32, nt: i32): void {
     const mi: f32 = sums ? load<f32>(mean + (<usize>i << 2)) : 0;
     for (let j = i; j < K; j++) {
       const value = total(partial, <usize>(i * K + j), size, nt) * invP - mi * load<f32>(mean + (<usize>j << 2));
-      store<f32>(packed + (<usize>((j >> 3) * K * 8 + i * 8 + (j & 7)) << 2), value);
-      store<f32>(packed + (<usize>((i >> 3) * K * 8 + j * 8 + (i & 7)) << 2), value);
+      storeSymmetric(packed, i, j, K, value);
       if (i == j) store<f32>(diagonal + (<usize>i << 2), value);
     }
   }
@@ -166,13 +173,12 @@ export function foldDense(p: usize, tid: i32, nt: i32): void {
       if (isSkip) {
         store<f32>(row + column, load<f32>(row + column) + s);
       } else {
-        const sv = f32x4.splat(s);
-        for (let k: usize = 0; k < ld; k += 16) v128.store(row + k, fma(sv, v128.load(w + k), v128.load(row + k)));
+        addScaled(row, s, w, K);
       }
     }
     store<f32>(bias + (<usize>o << 2), shift);
     packColumns(row, Wq, o, O, K);
-    if ((o & 7) == 7) packPanel(kernel + <usize>(o - 7) * ld, Wp + <usize>(o - 7) * ld, K);
+    if ((o & 7) == 7) packPanel(kernel + <usize>(o - 7) * ld, Wp, o - 7, O, K);
   }
 }
 
@@ -184,17 +190,14 @@ export function foldDense(p: usize, tid: i32, nt: i32): void {
 export function foldDenseGrad(p: usize, tid: i32, nt: i32): void {
   const G = ptr(p, 1), sums = ptr(p, 2), W = ptr(p, 3), T = ptr(p, 4), J = int(p, 5), O = int(p, 6), K = int(p, 7);
   const gamma = ptr(p, 8), inv = ptr(p, 9), mean = ptr(p, 10), skip = int(p, 11), center = int(p, 12);
-  const dW = ptr(p, 13), dGamma = ptr(p, 14), dBeta = ptr(p, 15), scaled = ptr(p, 16), skipCurvature = ptr(p, 17), g0Out = ptr(p, 18);
+  const dW = ptr(p, 13), dGamma = ptr(p, 14), dBeta = ptr(p, 15), curved = ptr(p, 16), skipCurvature = ptr(p, 17), g0Out = ptr(p, 18);
   const convs = int(p, 19), scaleFrom = <usize>int(p, 20) << 2, scaleTo = <usize>int(p, 21) << 2;
   const ld = <usize>K << 2, size = <usize>(O * K) << 2, o1 = share(O, 8, tid + 1, nt);
   for (let o = share(O, 8, tid, nt); o < o1; o++) {
-    const g = G + <usize>o * ld, g0 = total(sums, o, O, nt), g0v = f32x4.splat(-g0);
+    const g = G + <usize>o * ld, g0 = total(sums, o, O, nt);
     store<f32>(g0Out + (<usize>o << 2), g0);
-    for (let k: usize = 0; k < ld; k += 16) {
-      let s = v128.load(g + k);
-      for (let t = 1; t < nt; t++) s = f32x4.add(s, v128.load(g + k + <usize>t * size));
-      v128.store(g + k, fma(g0v, v128.load(mean + k), s));
-    }
+    for (let t = 1; t < nt; t++) addTo(g, g + <usize>t * size, K);
+    addScaled(g, -g0, mean, K);
     for (let i = 0; i < J + skip; i++) {
       const at = <usize>(i * O + o) << 2, row = <usize>(i * O + o) * ld, isSkip = i == J;
       const is = load<f32>(inv + at), ga = load<f32>(gamma + at), s = ga * is;
@@ -206,14 +209,12 @@ export function foldDenseGrad(p: usize, tid: i32, nt: i32): void {
         store<f32>(skipCurvature + (<usize>o << 2), dv);
         continue;
       }
-      const sv = f32x4.splat(s), d1 = f32x4.splat(dv), d2 = f32x4.splat(dv + dv), w = W + row, t = T + row, out = dW + row, sc = scaled + row;
+      const t = T + row, out = dW + row;
+      scaled(curved + row, dv, W + row, K);
       if (i < convs) {
-        for (let k: usize = 0; k < ld; k += 16) {
-          v128.store(out + k, fma(d2, v128.load(t + k), f32x4.mul(sv, v128.load(g + k))));
-          v128.store(sc + k, f32x4.mul(d1, v128.load(w + k)));
-        }
+        scaled(out, s, g, K);
+        addScaled(out, dv + dv, t, K);
       } else {
-        for (let k: usize = 0; k < ld; k += 16) v128.store(sc + k, f32x4.mul(d1, v128.load(w + k)));
         for (let k = scaleFrom; k < scaleTo; k += 4) store<f32>(out + k, s * load<f32>(g + k) + (dv + dv) * load<f32>(t + k));
       }
     }
@@ -228,8 +229,7 @@ export function reduceCurvature(p: usize, tid: i32, nt: i32): void {
     let value = total(partial, <usize>(i * K + j), size, nt);
     if (skip && i == j && i >= center && i < center + O) value += load<f32>(skip + (<usize>(i - center) << 2));
     value *= twoOverP;
-    store<f32>(packed + (<usize>((j >> 3) * K * 8 + i * 8 + (j & 7)) << 2), value);
-    store<f32>(packed + (<usize>((i >> 3) * K * 8 + j * 8 + (i & 7)) << 2), value);
+    storeSymmetric(packed, i, j, K, value);
   }
 }
 
@@ -238,22 +238,23 @@ export function inputGradConstant(p: usize, tid: i32, nt: i32): void {
   const Wq = ptr(p, 1), g0 = ptr(p, 2), D = ptr(p, 3), mean = ptr(p, 4), out = ptr(p, 5), K = int(p, 6), O = int(p, 7), invP = float(p, 8);
   const j1 = share(K, 8, tid + 1, nt);
   for (let j = share(K, 8, tid, nt); j < j1; j += 8) {
-    let s = f32x4.splat(0), t = s, q = Wq + (<usize>(j * O) << 2);
+    let s = f32x4.splat(0), t = s, q = panelAt(Wq, j, O);
+    const step = <usize>panelWidth(j, K) << 2;
     for (let o = 0; o < O; o++) {
       const g = v128.load32_splat(g0 + (<usize>o << 2));
       s = fma(g, v128.load(q), s);
       t = fma(g, v128.load(q, 16), t);
-      q += 32;
+      q += step;
     }
     const ip = f32x4.splat(invP);
     s = f32x4.mul(s, ip);
     t = f32x4.mul(t, ip);
-    q = D + (<usize>(j * K) << 2);
+    q = panelAt(D, j, K);
     for (let i = 0; i < K; i++) {
       const m = v128.load32_splat(mean + (<usize>i << 2));
       s = fma(m, v128.load(q), s);
       t = fma(m, v128.load(q, 16), t);
-      q += 32;
+      q += step;
     }
     v128.store(out + (<usize>j << 2), f32x4.neg(s));
     v128.store(out + (<usize>j << 2), f32x4.neg(t), 16);

@@ -14,10 +14,16 @@ export function loadRow(ring: usize, image: usize, row: i32, slots: i32, bytes: 
 
 /** out += sum of a row's pixels. */
 export function addRowSum(out: usize, row: usize, W: i32, C4: usize): void {
-  for (let c: usize = 0; c < C4; c += 16) {
-    let q = row + c, s = f32x4.splat(0);
-    for (let i = W; i > 0; i--) { s = f32x4.add(s, v128.load(q)); q += C4; }
-    v128.store(out + c, f32x4.add(v128.load(out + c), s));
+  for (let c: usize = 0; c < C4; c += 32) {
+    let q = row + c, s = f32x4.splat(0), t = f32x4.splat(0);
+    for (let i = W; i > 0; i--) {
+      s = f32x4.add(s, v128.load(q));
+      t = f32x4.add(t, v128.load(q, 16));
+      q += C4;
+    }
+    const a = v128.load(out + c), b = v128.load(out + c, 16);
+    v128.store(out + c, f32x4.add(a, s));
+    v128.store(out + c, f32x4.add(b, t), 16);
   }
 }
 

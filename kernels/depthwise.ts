@@ -16,13 +16,13 @@ export function dwForward(p: usize, tid: i32, nt: i32): void {
   const x = ptr(p, 1), w = ptr(p, 2), bias = ptr(p, 3), y = ptr(p, 4);
   const N = int(p, 5), H = int(p, 6), W = int(p, 7), C4 = <usize>int(p, 8) << 2, stride = int(p, 9);
   const OH = (H + stride - 1) / stride, OW = (W + stride - 1) / stride;
-  const lo = int(p, 10) ? f32x4.splat(0) : f32x4.splat(-Infinity);
+  const least: f32 = int(p, 10) ? 0 : -Infinity;
   const r1 = share(N * OH, 1, tid + 1, nt);
   for (let r = share(N * OH, 1, tid, nt); r < r1; r++) {
     const n = r / OH, oy = r % OH;
     const image = x + <usize>(n * H * W) * C4, out = y + <usize>(r * OW) * C4;
-    if (stride == 1) forwardRow1(image, w, bias, out, oy, H, W, OW, C4, lo);
-    else forwardRow2(image, w, bias, out, oy, H, W, OW, C4, lo);
+    if (stride == 1) forwardRow1(image, w, bias, out, oy, H, W, OW, C4, least);
+    else forwardRow2(image, w, bias, out, oy, H, W, OW, C4, least);
   }
 }
 
@@ -30,7 +30,12 @@ export function dwForward(p: usize, tid: i32, nt: i32): void {
 
 @inline
 function addProduct(out: usize, a: usize, b: usize, C4: usize): void {
-  for (let c: usize = 0; c < C4; c += 16) v128.store(out + c, fma(v128.load(a + c), v128.load(b + c), v128.load(out + c)));
+  for (let c: usize = 0; c < C4; c += 32) {
+    const x0 = v128.load(a + c), x1 = v128.load(a + c, 16), y0 = v128.load(b + c), y1 = v128.load(b + c, 16);
+    const s0 = v128.load(out + c), s1 = v128.load(out + c, 16);
+    v128.store(out + c, fma(x0, y0, s0));
+    v128.store(out + c, fma(x1, y1, s1), 16);
+  }
 }
 
 /** Adds what row y of an image gives to acc[LAG_ROWS][C]; rows y + 1 and y + 2 are in the ring. */

@@ -1,37 +1,56 @@
-/** Operands of products: patches of dense convolutions, and kernels in panels of eight. */
+/**
+ * Operands of products: patches of dense convolutions, and matrices in panels. A matrix of K rows and N columns (multiples of 8) is
+ * cut into panels of PANEL neighboring columns, the last one perhaps of eight; each panel is stored row by row.
+ */
+import { PANEL } from './generated/width';
 import { int, ptr, share } from './vector';
 
-/** Packs rows o … o+7 of W [O][K] as one panel [K][8]. */
+/** Columns of the panel that holds column n of N. */
 @inline
-export function packPanel(w: usize, out: usize, K: i32): void {
-  const ld = <usize>K << 2;
+export function panelWidth(n: i32, N: i32): i32 {
+  return min(PANEL, N - (n & ~(PANEL - 1)));
+}
+
+/** Address of column n in row 0 of its panel; the next row is panelWidth(n, N) floats on. */
+@inline
+export function panelAt(base: usize, n: i32, K: i32): usize {
+  const first = n & ~(PANEL - 1);
+  return base + (<usize>(first * K + n - first) << 2);
+}
+
+/** Packs rows o … o+7 of W [O][K] as columns of a panel matrix [K][O]. */
+@inline
+export function packPanel(w: usize, out: usize, o: i32, O: i32, K: i32): void {
+  const ld = <usize>K << 2, step = <usize>panelWidth(o, O) << 2;
+  out = panelAt(out, o, K);
   for (let k = 0; k < K; k++) {
     let q = w + (<usize>k << 2);
-    for (let v = 0; v < 8; v++) {
-      store<f32>(out, load<f32>(q));
+    for (let v: usize = 0; v < 32; v += 4) {
+      store<f32>(out + v, load<f32>(q));
       q += ld;
-      out += 4;
     }
+    out += step;
   }
 }
 
-/** Spreads row o of W [O][K] into column panels [K/8][O][8]. */
+/** Writes row o of W [O][K] into the panel matrix [O][K]. */
 @inline
 export function packColumns(row: usize, out: usize, o: i32, O: i32, K: i32): void {
   for (let k = 0; k < K; k += 8) {
-    const d = out + (<usize>(k * O + o * 8) << 2), s = row + (<usize>k << 2);
-    v128.store(d, v128.load(s));
-    v128.store(d, v128.load(s, 16), 16);
+    const d = panelAt(out, k, O) + (<usize>(o * panelWidth(k, K)) << 2), s = row + (<usize>k << 2);
+    const a = v128.load(s), b = v128.load(s, 16);
+    v128.store(d, a);
+    v128.store(d, b, 16);
   }
 }
 
-/** W [O][K] → panels [O/8][K][8]: 1 W, 2 out, 3 O, 4 K. */
+/** W [O][K] → panel matrix [K][O]: 1 W, 2 out, 3 O, 4 K. */
 export function packRows(p: usize, tid: i32, nt: i32): void {
-  const W = ptr(p, 1), out = ptr(p, 2), O = int(p, 3), K = int(p, 4), o1 = share(O, 8, tid + 1, nt);
-  for (let o = share(O, 8, tid, nt); o < o1; o += 8) packPanel(W + (<usize>(o * K) << 2), out + (<usize>(o * K) << 2), K);
+  const W = ptr(p, 1), O = int(p, 3), K = int(p, 4), o1 = share(O, 8, tid + 1, nt);
+  for (let o = share(O, 8, tid, nt); o < o1; o += 8) packPanel(W + (<usize>(o * K) << 2), ptr(p, 2), o, O, K);
 }
 
-/** W [O][K] → panels [K/8][O][8]: 1 W, 2 out, 3 O, 4 K. */
+/** W [O][K] → panel matrix [O][K]: 1 W, 2 out, 3 O, 4 K. */
 export function packAllColumns(p: usize, tid: i32, nt: i32): void {
   const W = ptr(p, 1), out = ptr(p, 2), O = int(p, 3), K = int(p, 4), o1 = share(O, 8, tid + 1, nt);
   for (let o = share(O, 8, tid, nt); o < o1; o++) packColumns(W + (<usize>(o * K) << 2), out, o, O, K);
@@ -72,6 +91,7 @@ export function im2col(p: usize, tid: i32, nt: i32): void {
 
 @inline
 function copyFloats(out: usize, from: usize, n: i32): void {
+  for (; n >= 8; n -= 8) { const a = v128.load(from), b = v128.load(from, 16); v128.store(out, a); v128.store(out, b, 16); out += 32; from += 32; }
   for (; n >= 4; n -= 4) { v128.store(out, v128.load(from)); out += 16; from += 16; }
   for (; n > 0; n--) { store<f32>(out, load<f32>(from)); out += 4; from += 4; }
 }

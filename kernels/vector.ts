@@ -49,12 +49,40 @@ export function dot(a: usize, b: usize, n: i32): f32 {
   return horizontalSum(f32x4.add(s, t));
 }
 
-/** dst += src over n floats (n a multiple of 4). */
+// Below, n is a multiple of 8. Both loads of a pair stand before both stores, so that the pair can be merged into 256 bits.
+
+/** dst += src over n floats. */
 export function addTo(dst: usize, src: usize, n: i32): void {
   const end = dst + (<usize>n << 2);
   while (dst < end) {
-    v128.store(dst, f32x4.add(v128.load(dst), v128.load(src)));
-    dst += 16;
-    src += 16;
+    const a = v128.load(dst), b = v128.load(dst, 16), x = v128.load(src), y = v128.load(src, 16);
+    v128.store(dst, f32x4.add(a, x));
+    v128.store(dst, f32x4.add(b, y), 16);
+    dst += 32;
+    src += 32;
+  }
+}
+
+/** dst += s · src over n floats. */
+export function addScaled(dst: usize, s: f32, src: usize, n: i32): void {
+  const end = dst + (<usize>n << 2), v = f32x4.splat(s);
+  while (dst < end) {
+    const a = v128.load(dst), b = v128.load(dst, 16), x = v128.load(src), y = v128.load(src, 16);
+    v128.store(dst, fma(v, x, a));
+    v128.store(dst, fma(v, y, b), 16);
+    dst += 32;
+    src += 32;
+  }
+}
+
+/** dst = s · src over n floats. */
+export function scaled(dst: usize, s: f32, src: usize, n: i32): void {
+  const end = dst + (<usize>n << 2), v = f32x4.splat(s);
+  while (dst < end) {
+    const x = v128.load(src), y = v128.load(src, 16);
+    v128.store(dst, f32x4.mul(v, x));
+    v128.store(dst, f32x4.mul(v, y), 16);
+    dst += 32;
+    src += 32;
   }
 }

@@ -20,7 +20,7 @@ import { withPreprocess } from '../../src/models/preprocess.ts';
 import { type TrainStepOptions, trainStep } from '../../src/step/train-step.ts';
 
 const TOLERANCE = 1e-4;
-const BUILDS: readonly SimdBuild[] = ['baseline', 'relaxed'];
+const BUILDS: readonly SimdBuild[] = ['baseline', 'relaxed', 'wide'];
 const STEP: TrainStepOptions = { momentum: 0.9, nesterov: false, ema: true };
 
 /** Random values of a shape; images like after a ReLU when `relu`. */

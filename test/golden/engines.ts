@@ -14,7 +14,7 @@ export interface GoldenEngine {
 
 export const GOLDEN_ENGINES: readonly GoldenEngine[] = [
   { name: 'reference', open: async () => createReferenceEngine(), tolerance: 1e-6, float32: false },
-  ...(['relaxed', 'baseline'] as const).flatMap((simd) =>
+  ...(['wide', 'relaxed', 'baseline'] as const).flatMap((simd) =>
     [1, 2].map((threads) => ({
       name: `wasm ${simd}, ${threads} thread${threads > 1 ? 's' : ''}`,
       open: () => nodeWasmEngine({ simd, threads }),

@@ -9,7 +9,7 @@ import type { Kernels } from './platform.ts';
 import { makeProgram } from './program.ts';
 
 /** Eval-mode RepConvs run branch by branch (fuse the graph to run it fast); train mode is folded online. */
-function prepareGraph(graph: Graph): Graph {
+export function prepareGraph(graph: Graph): Graph {
   const hasEval = graph.nodes.some((node) => node.kind === 'RepConv' && !node.attrs.training);
   return hasEval ? expandBranches(graph) : graph;
 }

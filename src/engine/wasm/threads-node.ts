@@ -37,7 +37,6 @@ export async function startThreads(options: {
 }): Promise<Runner> {
   const { module, memory, threads, tile } = options;
   const kernels = options.instantiate(memory);
-  kernels.setTile(tile);
   const cells = new Int32Array(memory.buffer, 0, 256);
   const workers = await Promise.all(
     Array.from({ length: threads - 1 }, (_, i) =>

@@ -2,7 +2,7 @@
 import type { Engine } from '../engine.ts';
 import { makeWasmEngine } from './engine.ts';
 import type { KernelExports, Kernels } from './platform.ts';
-import { fasterTile } from './tile.ts';
+import { type Candidate, fastest } from './tile.ts';
 
 export interface WebWasmOptions {
   /** Folder of `relaxed.wasm` and `baseline.wasm` (the package's `dist/kernels/`), as a URL that ends in a slash. */
@@ -29,15 +29,23 @@ async function loadModule(base: string | URL): Promise<{ module: WebAssembly.Mod
 /** Opens the wasm engine in a page or worker. */
 export async function webWasmEngine({ kernels: base }: WebWasmOptions): Promise<Engine> {
   const { module, name } = await loadModule(base);
-  const instantiate = (memory: WebAssembly.Memory): KernelExports =>
-    new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as KernelExports;
-  const tile = fasterTile(instantiate);
+  const candidates = [6, 4].map(
+    (tile): Candidate<WebAssembly.Module> => ({
+      kernels: module,
+      tile,
+      instantiate: (memory) => {
+        const exports = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as KernelExports;
+        exports.setTile(tile);
+        return exports;
+      },
+    }),
+  );
+  const { tile, instantiate } = fastest(candidates);
   const kernels: Kernels = {
     description: `${name}, 128 bit`,
     tuning: `${tile}×8 tile`,
     async start(memory) {
-      const { run, setTile } = instantiate(memory);
-      setTile(tile);
+      const { run } = instantiate(memory);
       return { run: (list, count) => run(list, count, 0, 1), dispose: async () => {} };
     },
   };

@@ -1,0 +1,109 @@
+/**
+ * The self-test of the wide kernels. They add in the same order as the 128-bit ones, so all results must have the same bits; a
+ * V8 that merges vectors wrongly is found out before it computes anything for anyone.
+ */
+import { random } from '../../core/random.ts';
+import { type StateDict, sizeOf, type Tensor } from '../../core/tensor.ts';
+import { convAttrs, graphBuilder } from '../../graph/build.ts';
+import type { Graph } from '../../graph/graph.ts';
+import { initialState } from '../../models/init.ts';
+import { mobileOne } from '../../models/mobileone.ts';
+import { withPreprocess } from '../../models/preprocess.ts';
+import { trainStep } from '../../step/train-step.ts';
+import { loadState } from '../engine.ts';
+import { makeWasmEngine } from './engine.ts';
+import type { KernelExports } from './platform.ts';
+
+interface Subject {
+  instantiate(memory: WebAssembly.Memory): KernelExports;
+}
+
+export interface SelfTestCase {
+  readonly graph: Graph;
+  readonly state: StateDict;
+  readonly dims: Record<string, number>;
+  readonly feeds: Record<string, Tensor>;
+}
+
+function noise(shape: readonly number[], seed: number): Tensor {
+  const rng = random(seed);
+  return { shape, data: Float32Array.from({ length: sizeOf(shape) }, () => rng.normal()) };
+}
+
+const one = (value: number): Tensor => ({ shape: [], data: Float32Array.of(value) });
+
+/** A training step with squeeze-and-excite (many and few positions, whole and half panels), and inference from bytes. */
+export function selfTestCases(): SelfTestCase[] {
+  const model = mobileOne({
+    depths: [1, 1, 2, 1],
+    widths: [0.375, 0.375, 0.25, 0.0625],
+    num_conv_branches: 2,
+    se_blocks: [0, 1, 1, 0],
+    rd_divisor: 8,
+    num_classes: 11,
+    in_chans: 3,
+  });
+  const state = initialState(model, 1);
+  const training: SelfTestCase = {
+    graph: trainStep(model, 11, { momentum: 0.9, nesterov: true, ema: true }),
+    state,
+    dims: { N: 2, H: 70, W: 65 },
+    feeds: {
+      input: noise([2, 3, 70, 65], 2),
+      target: { shape: [2, 11], data: new Float32Array(22).fill(1 / 11) },
+      lr: one(0.1),
+      weight_decay: one(1e-2),
+      bn_momentum: one(0.1),
+      ema_decay: one(0.9),
+    },
+  };
+  const preprocessing = { mean: [0.5, 0.4, 0.3], std: [0.2, 0.25, 0.3] };
+  const image = { shape: [1, 37, 41, 3], data: Uint8Array.from({ length: 37 * 41 * 3 }, (_, i) => (i * 7919) % 256) };
+  const inference: SelfTestCase = {
+    graph: withPreprocess(model, preprocessing),
+    state,
+    dims: { N: 1, H: 37, W: 41 },
+    feeds: { image },
+  };
+  return [training, inference, otherOps()];
+}
+
+/** Ops that a MobileOne does not use. */
+function otherOps(): SelfTestCase {
+  const g = graphBuilder('other');
+  const x = g.input('input', ['N', 24, 'H', 'W']);
+  const wide = g.conv('wide', x, 24, 24, convAttrs(5, 1, 24));
+  const sum = g.op('Add', 'sum', [x, wide], {});
+  const product = g.op('Mul', 'product', [g.op('Relu', 'relu', [sum], {}), x], {});
+  const pooled = g.op('Flatten', 'flat', [g.op('GlobalAveragePool', 'pool', [product], {})], {});
+  const graph = g.build({ product, soft: g.op('Softmax', 'soft', [pooled], {}) });
+  const state = initialState(graph, 3);
+  return { graph, state, dims: { N: 1, H: 7, W: 9 }, feeds: { input: noise([1, 24, 7, 9], 4) } };
+}
+
+async function bitsOf(subject: Subject, { graph, state, dims, feeds }: SelfTestCase): Promise<Int32Array[]> {
+  const kernels = {
+    description: '',
+    tuning: '',
+    async start(memory: WebAssembly.Memory) {
+      const { run } = subject.instantiate(memory);
+      return { run: (list: number, count: number) => run(list, count, 0, 1), dispose: async () => {} };
+    },
+  };
+  const program = await makeWasmEngine(kernels, 1).compile(graph, { dims });
+  loadState(program, state);
+  await program.run(feeds);
+  const results = Object.values(await program.run(feeds));
+  const values = [...results, ...program.stateNames.map((name) => program.read(name))];
+  await program.dispose();
+  return values.map(({ data }) => new Int32Array(Float32Array.from(data).buffer));
+}
+
+/** Whether two sets of kernels compute the same bits in every case. */
+export async function sameBits(a: Subject, b: Subject): Promise<boolean> {
+  for (const test of selfTestCases()) {
+    const [first, second] = [await bitsOf(a, test), await bitsOf(b, test)];
+    if (!first.every((bits, i) => bits.every((value, j) => value === second[i]![j]))) return false;
+  }
+  return true;
+}
