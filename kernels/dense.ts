@@ -5,7 +5,7 @@
 import { addScaled, addTo, dot, float, fma, int, ptr, scaled, share } from './vector';
 import { correlate } from './generated/correlate';
 import { gemm, gemmInputGrad } from './generated/gemm';
-import { packColumns, packPanel, panelAt, panelWidth } from './pack';
+import { packColumns, packPanel, panelAt, panelWidth, patchesOfRow } from './pack';
 
 /** Rows summed into scratch before they are added to the total: keeps covariances good to about 2e-6. */
 const CHUNK: i32 = 1536;
@@ -15,6 +15,19 @@ export function runGemm(p: usize, tid: i32, nt: i32): void {
   const rows = int(p, 7), least: f32 = int(p, 10) ? 0 : -Infinity;
   const r0 = share(rows, 12, tid, nt), r1 = share(rows, 12, tid + 1, nt);
   if (r0 < r1) gemm(ptr(p, 1), ptr(p, 2) << 2, ptr(p, 3), ptr(p, 4), ptr(p, 5), ptr(p, 6) << 2, r0, r1, int(p, 8), int(p, 9), least);
+}
+
+/**
+ * A dense convolution row by row, so that its patches stay in the cache: 1 x, 2 scratch (of one thread: [OW][K]), 3 … 15 as in
+ * im2col, 16 taps · channels (K without padding), 17 Wp, 18 bias, 19 y, 20 ldy (floats), 21 O, 22 relu.
+ */
+export function convRows(p: usize, tid: i32, nt: i32): void {
+  const OW = int(p, 8), ld = <usize>int(p, 15) << 2, least: f32 = int(p, 22) ? 0 : -Infinity, ldy = <usize>int(p, 20) << 2;
+  const scratch = ptr(p, 2) + <usize>(tid * OW) * ld, rows = int(p, 3) * int(p, 7), r1 = share(rows, 1, tid + 1, nt);
+  for (let r = share(rows, 1, tid, nt); r < r1; r++) {
+    patchesOfRow(p, r, scratch);
+    gemm(scratch, ld, ptr(p, 17), ptr(p, 18), ptr(p, 19) + <usize>(r * OW) * ldy, ldy, 0, OW, int(p, 16), int(p, 21), least);
+  }
 }
 
 /** dx = (dz · Wq + x · D + constant) ∘ (mask > 0): 1 dz, 2 Wq, 3 x, 4 D, 5 constant, 6 dx, 7 rows, 8 K, 9 O, 10 mask (0: none). */
@@ -178,7 +191,7 @@ export function foldDense(p: usize, tid: i32, nt: i32): void {
     }
     store<f32>(bias + (<usize>o << 2), shift);
     packColumns(row, Wq, o, O, K);
-    if ((o & 7) == 7) packPanel(kernel + <usize>(o - 7) * ld, Wp, o - 7, O, K);
+    if ((o & 7) == 7) packPanel(kernel + <usize>(o - 7) * ld, Wp, o - 7, O, K, K);
   }
 }
 

@@ -1,24 +1,49 @@
 /** Layout conversion, elementwise ops, pooling and their gradients. Activations are [N, H·W, C], C a multiple of 8. */
 import { exp } from './math';
-import { float, fma, int, ptr, share } from './vector';
+import { addTo, float, fma, int, ptr, scaled, share } from './vector';
 
 /** 1 image float [N, C, H, W], 2 out [N, H, W, cs], 3 N, 4 C, 5 H·W, 6 cs. */
 export function nchwToNhwc(p: usize, tid: i32, nt: i32): void {
-  const C = int(p, 4), HW = int(p, 5), cs = int(p, 6), r1 = share(int(p, 3) * HW, 1, tid + 1, nt);
-  for (let r = share(int(p, 3) * HW, 1, tid, nt); r < r1; r++) {
-    let from = ptr(p, 1) + (<usize>((r / HW) * C * HW + (r % HW)) << 2), out = ptr(p, 2) + (<usize>(r * cs) << 2);
-    for (let c = 0; c < cs; c++) {
-      store<f32>(out, c < C ? load<f32>(from) : 0);
-      from += <usize>HW << 2;
-      out += 4;
-    }
+  const C = int(p, 4), HW = int(p, 5), cs = int(p, 6), grain = 256, perImage = (HW + grain - 1) / grain;
+  const r1 = share(int(p, 3) * perImage, 1, tid + 1, nt);
+  for (let r = share(int(p, 3) * perImage, 1, tid, nt); r < r1; r++) {
+    const n = r / perImage, first = (r % perImage) * grain, count = min(grain, HW - first);
+    const from = ptr(p, 1) + (<usize>(n * C * HW + first) << 2), out = ptr(p, 2) + (<usize>((n * HW + first) * cs) << 2);
+    if (C == 3 && cs == 3) interleave3(from, out, HW, count);
+    else for (let i = 0; i < count; i++) for (let c = 0; c < cs; c++)
+      store<f32>(out + (<usize>(i * cs + c) << 2), c < C ? load<f32>(from + (<usize>(c * HW + i) << 2)) : 0);
+  }
+}
+
+/** Three planes of `stride` floats → `count` pixels of three floats. */
+function interleave3(from: usize, out: usize, stride: i32, count: i32): void {
+  const g = <usize>stride << 2, b = g + g;
+  let i = 0;
+  for (; i + 4 <= count; i += 4) {
+    const r4 = v128.load(from), g4 = v128.load(from + g), b4 = v128.load(from + b);
+    const rg = i32x4.shuffle(r4, g4, 0, 4, 1, 5), gb = i32x4.shuffle(g4, b4, 1, 5, 2, 6), rb = i32x4.shuffle(r4, b4, 1, 2, 4, 3);
+    v128.store(out, i32x4.shuffle(rg, rb, 0, 1, 6, 4)); // r0 g0 b0 r1
+    v128.store(out, i32x4.shuffle(gb, rb, 0, 1, 5, 2), 16); // g1 b1 r2 g2
+    v128.store(out, i32x4.shuffle(i32x4.shuffle(b4, r4, 2, 7, 2, 7), i32x4.shuffle(g4, b4, 3, 7, 3, 7), 0, 1, 4, 5), 32); // b2 r3 g3 b3
+    from += 16;
+    out += 48;
+  }
+  for (; i < count; i++) {
+    store<f32>(out, load<f32>(from));
+    store<f32>(out, load<f32>(from + g), 4);
+    store<f32>(out, load<f32>(from + b), 8);
+    from += 4;
+    out += 12;
   }
 }
 
 /** (byte · scale + shift): 1 image uint8 [N·H·W, C], 2 out [N·H·W, cs], 3 pixels, 4 C, 5 cs, 6 scale[C], 7 shift[C]. */
 export function preprocess(p: usize, tid: i32, nt: i32): void {
-  const C = int(p, 4), cs = int(p, 5), scale = ptr(p, 6), shift = ptr(p, 7), r1 = share(int(p, 3), 1, tid + 1, nt);
-  for (let r = share(int(p, 3), 1, tid, nt); r < r1; r++) {
+  const C = int(p, 4), cs = int(p, 5), scale = ptr(p, 6), shift = ptr(p, 7);
+  let r = share(int(p, 3), 4, tid, nt);
+  const r1 = share(int(p, 3), 4, tid + 1, nt);
+  if (C == 3 && cs == 3) r = preprocess3(ptr(p, 1), ptr(p, 2), r, r1, scale, shift);
+  for (; r < r1; r++) {
     const from = ptr(p, 1) + <usize>(r * C);
     let out = ptr(p, 2) + (<usize>(r * cs) << 2);
     for (let c: usize = 0; c < <usize>cs; c++) {
@@ -27,6 +52,25 @@ export function preprocess(p: usize, tid: i32, nt: i32): void {
       out += 4;
     }
   }
+}
+
+/** Four pixels of three channels at a time: scale and shift repeat every three vectors. Returns the first pixel not done. */
+function preprocess3(image: usize, out: usize, r: i32, r1: i32, scale: usize, shift: usize): i32 {
+  const s = v128.load(scale), t = v128.load(shift);
+  const s0 = i32x4.shuffle(s, s, 0, 1, 2, 0), s1 = i32x4.shuffle(s, s, 1, 2, 0, 1), s2 = i32x4.shuffle(s, s, 2, 0, 1, 2);
+  const t0 = i32x4.shuffle(t, t, 0, 1, 2, 0), t1 = i32x4.shuffle(t, t, 1, 2, 0, 1), t2 = i32x4.shuffle(t, t, 2, 0, 1, 2);
+  for (; r + 4 <= r1; r += 4) {
+    const from = image + <usize>(r * 3), to = out + (<usize>(r * 3) << 2);
+    v128.store(to, f32x4.add(f32x4.mul(bytesToFloats(from), s0), t0));
+    v128.store(to, f32x4.add(f32x4.mul(bytesToFloats(from + 4), s1), t1), 16);
+    v128.store(to, f32x4.add(f32x4.mul(bytesToFloats(from + 8), s2), t2), 32);
+  }
+  return r;
+}
+
+@inline
+function bytesToFloats(from: usize): v128 {
+  return f32x4.convert_i32x4_u(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(from))));
 }
 
 @inline
@@ -110,11 +154,12 @@ export function foldNorm(p: usize, tid: i32, nt: i32): void {
 
 /** y[n] = mean over positions: 1 x, 2 y, 3 N, 4 HW, 5 C. */
 export function averagePool(p: usize, tid: i32, nt: i32): void {
-  const HW = int(p, 4), C4 = <usize>int(p, 5) << 2, n1 = share(int(p, 3), 1, tid + 1, nt), inv = f32x4.splat(<f32>1 / <f32>HW);
-  for (let n = share(int(p, 3), 1, tid, nt); n < n1; n++) for (let c: usize = 0; c < C4; c += 16) {
-    let s = f32x4.splat(0), q = ptr(p, 1) + <usize>(n * HW) * C4 + c;
-    for (let i = 0; i < HW; i++) { s = f32x4.add(s, v128.load(q)); q += C4; }
-    v128.store(ptr(p, 2) + <usize>n * C4 + c, f32x4.mul(s, inv));
+  const HW = int(p, 4), C = int(p, 5), C4 = <usize>C << 2, n1 = share(int(p, 3), 1, tid + 1, nt);
+  for (let n = share(int(p, 3), 1, tid, nt); n < n1; n++) {
+    const y = ptr(p, 2) + <usize>n * C4, x = ptr(p, 1) + <usize>(n * HW) * C4;
+    memory.fill(y, 0, C4);
+    for (let i = 0; i < HW; i++) addTo(y, x + <usize>i * C4, C);
+    scaled(y, <f32>1 / <f32>HW, y, C);
   }
 }
 

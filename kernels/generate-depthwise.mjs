@@ -56,51 +56,64 @@ export function depthwiseRows(V) {
     .map((v) => `z_${v}: v128`)
     .join(', ')};`;
 
-  /** Forward of `nb` outputs whose taps are all inside the row. r: row above (k0 rows skipped), first tap column. */
-  const forwardBlock = (stride, nb) => `
-function forward${stride}x${nb}(r: usize, rs: usize, w: usize, bias: usize, y: usize, k0: i32, k1: i32, C4: usize, least: f32): void {
+  /**
+   * Forward of `nb` neighboring outputs; r: input column of the first tap of the first one, k0 kernel rows skipped. At the left
+   * (right) border of the row the first (last) column lies outside the image and is left out.
+   */
+  const forwardBlock = (stride, nb, left, right) => {
+    const last = stride * (nb - 1) + 2;
+    const columns = range(last + 1).filter((column) => !(left && column === 0) && !(right && column === last));
+    const uses = (column) => range(nb).filter((o) => column - stride * o >= 0 && column - stride * o <= 2);
+    return `
+function ${forwardName(stride, nb, left, right)}(r: usize, rs: usize, w: usize, bias: usize, y: usize, k0: i32, k1: i32, C4: usize, least: f32): void {
   const lo = f32x4.splat(least);
   for (let c: usize = 0; c < C4; c += ${16 * V}) {
     ${load('bv', 'bias + c')}
     ${define(names('a', nb), (v) => `bv_${v}`)}
-    let row = r + c, pw = w + c + <usize>(k0 * 3) * C4;
+    let row = r + c${left ? ' + C4' : ''}, pw = w + c + <usize>(k0 * 3) * C4;
     for (let k = k0; k < k1; k++) {
       let p = row; ${declareZ}
       ${join(3, (t) => load(`w${t}`, `pw + ${t} * C4`))}
-      ${walk(nb, stride, 0, 2, (t) => `w${t}`)}
+      ${columns
+        .map(
+          (column) =>
+            `${reload('z', 'p')} p += C4; ${uses(column)
+              .map((o) => fma('z', `w${column - stride * o}`, `a${o}`))
+              .join(' ')}`,
+        )
+        .join('\n      ')}
       row += rs; pw += 3 * C4;
     }
     let out = y + c;
     ${join(nb, (o) => `${store('out', (v) => `f32x4.max(a${o}_${v}, lo)`)} out += C4;`)}
   }
 }`;
-
-  const forwardEdge = `
-/** One output at a border: taps outside the image are left out. */
-function forwardEdge(x: usize, rs: usize, w: usize, bias: usize, y: usize, k0: i32, k1: i32, ix: i32, W: i32, C4: usize, least: f32): void {
-  const lo = f32x4.splat(least);
-  const x0 = ix < 0 ? 1 : 0, x1 = min(3, W - ix);
-  for (let c: usize = 0; c < C4; c += ${16 * V}) {
-    ${load('a', 'bias + c', 'let')}
-    for (let k = k0; k < k1; k++) for (let t = x0; t < x1; t++) {
-      ${load('z', 'x + c + <usize>(k - k0) * rs + <usize>(ix + t) * C4')}
-      ${load('w', 'w + c + <usize>(k * 3 + t) * C4')}
-      ${fma('z', 'w', 'a')}
-    }
-    ${store('y + c', (v) => `f32x4.max(a_${v}, lo)`)}
-  }
-}`;
+  };
+  const forwardName = (stride, nb, left, right) => `forward${stride}x${nb}${left ? 'l' : ''}${right ? 'r' : ''}`;
+  const forwardBlocks = [1, 2].flatMap((stride) =>
+    BLOCKS.flatMap((nb) =>
+      [false, true].flatMap((left) => [false, true].map((right) => forwardBlock(stride, nb, left, right))),
+    ),
+  );
 
   /** Row oy of the 3×3 depthwise convolution, padding 1, without copies. */
   const forwardRow = (stride) => `
 export function forwardRow${stride}(image: usize, w: usize, bias: usize, y: usize, oy: i32, H: i32, W: i32, OW: i32, C4: usize, least: f32): void {
   const rs = <usize>W * C4, iy = oy * ${stride} - 1, k0 = iy < 0 ? 1 : 0, k1 = min(3, H - iy);
-  const rows = image + <usize>(iy + k0) * rs;
-  forwardEdge(rows, rs, w, bias, y, k0, k1, -1, W, C4, least);
-  let x = 1; const inner = (W - 2) / ${stride} + (W >= 2 ? 1 : 0); // outputs whose last tap is inside: ${stride}x + 1 < W
-  const end = min(inner, OW);
-  ${blocks('end', (nb) => `forward${stride}x${nb}(rows + <usize>(x * ${stride} - 1) * C4, rs, w, bias, y + <usize>x * C4, k0, k1, C4, least);`)}
-  for (; x < OW; x++) forwardEdge(rows, rs, w, bias, y + <usize>x * C4, k0, k1, x * ${stride} - 1, W, C4, least);
+  const rows = image + <usize>(iy + k0) * rs, open = (OW - 1) * ${stride} + 1 >= W; // whether the last tap lies outside
+  let x = 0;
+  while (x < OW) {
+    const rest = OW - x, r = rows + <usize>(x * ${stride} - 1) * C4, out = y + <usize>x * C4;
+    ${BLOCKS.map((nb) => {
+      const call = (left, right) => `${forwardName(stride, nb, left, right)}(r, rs, w, bias, out, k0, k1, C4, least);`;
+      return `if (rest >= ${nb}) {
+      const right = open && rest == ${nb};
+      if (x == 0) { if (right) ${call(true, true)} else ${call(true, false)} }
+      else if (right) ${call(false, true)} else ${call(false, false)}
+      x += ${nb};
+    }`;
+    }).join(' else ')}
+  }
 }`;
 
   /** Five lags −2 … 2 (or 0 … 2) of one padded row against another, summed over the row. */
@@ -239,8 +252,7 @@ export function grad_${mode}(rows: usize, xOffset: usize, zOffset: usize, table:
 
   return [
     `import { fma } from '../vector';`,
-    ...[1, 2].flatMap((stride) => BLOCKS.map((nb) => forwardBlock(stride, nb))),
-    forwardEdge,
+    ...forwardBlocks,
     forwardRow(1),
     forwardRow(2),
     lagRow('lagsWithin', 0),

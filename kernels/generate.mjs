@@ -34,8 +34,9 @@ function gemm(mr, nv) {
   return `
 function gemm${mr}x${4 * nv}(x: usize, ldx: usize, wp: usize, bias: usize, y: usize, ldy: usize, r0: i32, r1: i32, K: i32, j0: i32, j1: i32, least: f32): void {
   const lo = f32x4.splat(least);
-  for (let s0 = r0; s0 < r1; s0 += ROW_BLOCK) {
-    const s1 = min(s0 + ROW_BLOCK, r1);
+  let s1 = r0;
+  for (let s0 = r0; s0 < r1; s0 = s1) {
+    s1 = blockEnd(s0, r1);
     for (let j = j0; j < j1; j += ${4 * nv}) {
       ${loads('bias', nv, 'bias + (j << 2)')}
       for (let i = s0; i < s1; i += ${mr}) {
@@ -52,13 +53,37 @@ function gemm${mr}x${4 * nv}(x: usize, ldx: usize, wp: usize, bias: usize, y: us
 }`;
 }
 
+/** The same for single rows: four panels at a time, whose loads overlap (a row of activations needs the whole matrix). */
+function gemmRow(nv) {
+  const n = 4 * nv;
+  return `
+function gemmRow(x: usize, ldx: usize, wp: usize, bias: usize, y: usize, ldy: usize, r0: i32, r1: i32, K: i32, j0: i32, j1: i32, least: f32): void {
+  const lo = f32x4.splat(least), j4 = j0 + ((j1 - j0) / ${4 * n}) * ${4 * n}, panel = <usize>K * ${4 * n};
+  for (let row = r0; row < r1; row++) {
+    for (let j = j0; j < j4; j += ${4 * n}) {
+      let a = x + <usize>row * ldx, b = wp + (<usize>(j * K) << 2), q = bias + (j << 2);
+      ${join(4, (p) => `let b${p} = b + ${p} * panel;`)}
+      ${join(4, (p) => `let ${list(nv, (v) => `c${p}_${v} = v128.load(q${byte(nv * p + v)})`)};`)}
+      for (let k = K; k > 0; k--) {
+        const x = v128.load32_splat(a); a += 4;
+        ${join(4, (p) => `{ ${loads('w', nv, `b${p}`)} ${join(nv, (v) => `c${p}_${v} = fma(x, w${v}, c${p}_${v});`)} b${p} += ${4 * n}; }`)}
+      }
+      const out = y + <usize>row * ldy + (<usize>j << 2);
+      ${join(4, (p) => join(nv, (v) => `v128.store(out, f32x4.max(c${p}_${v}, lo)${byte(nv * p + v)});`))}
+    }
+  }
+  if (j4 < j1) gemm1x${n}(x, ldx, wp, bias, y, ldy, r0, r1, K, j4, j1, least);
+}`;
+}
+
 /** dX = (dZ · Wq + X · D + constant), zero where the matrix \`mask\` (0: none) is not positive. Wq in panels [K/n][O][n], D in panels [K/n][K][n]. */
 function gemmInputGrad(mr, nv) {
   return `
 function gemmInputGrad${mr}x${4 * nv}(dz: usize, wq: usize, x: usize, d: usize, constant: usize, dx: usize, r0: i32, r1: i32, K: i32, O: i32, j0: i32, j1: i32, mask: usize): void {
   const ldx = <usize>K << 2, ldz = <usize>O << 2; const zero = f32x4.splat(0);
-  for (let s0 = r0; s0 < r1; s0 += ROW_BLOCK) {
-    const s1 = min(s0 + ROW_BLOCK, r1);
+  let s1 = r0;
+  for (let s0 = r0; s0 < r1; s0 = s1) {
+    s1 = blockEnd(s0, r1);
     for (let j = j0; j < j1; j += ${4 * nv}) {
       ${loads('bias', nv, 'constant + (j << 2)')}
       for (let i = s0; i < s1; i += ${mr}) {
@@ -115,7 +140,10 @@ function correlate${mr}x${4 * nv}(a: usize, b: usize, s: usize, n: i32, Ca: i32,
  * are; with 128 bits also by TILE (set at start-up from a short self-timing).
  */
 function dispatch(name, signature, args, rows, columns, wide) {
-  const call = (mr, n, from, to) => `${name}${mr}x${n}(${args.replace('$j', `${from}, ${to}`)})`;
+  const call = (mr, n, from, to) => {
+    const tile = name === 'gemm' && mr === 1 && n === (wide ? 16 : 8) ? 'gemmRow' : `${name}${mr}x${n}`;
+    return `${tile}(${args.replace('$j', `${from}, ${to}`)})`;
+  };
   const choose = (n, from, to) =>
     wide
       ? `if (${rows} >= 6) ${call(6, n, from, to)}; else ${call(1, n, from, to)};`
@@ -150,8 +178,13 @@ export function generate({ wide }) {
   write(
     'gemm.ts',
     `${imports}
-const ROW_BLOCK: i32 = 48;
+/** Rows go in blocks of 48; a rest of up to 24 joins the block before it, so that panels are not fetched again for a few rows. */
+@inline
+function blockEnd(s0: i32, r1: i32): i32 {
+  return r1 - s0 <= 72 ? r1 : s0 + 48;
+}
 ${tiles(gemm)}
+${gemmRow(wide ? 4 : 2)}
 ${tiles(gemmInputGrad)}
 ${dispatch('gemm', 'x: usize, ldx: usize, wp: usize, bias: usize, y: usize, ldy: usize, r0: i32, r1: i32, K: i32, N: i32, least: f32', 'x, ldx, wp, bias, y, ldy, r0, r1, K, $j, least', 'r1 - r0', 'N', wide)}
 ${dispatch('gemmInputGrad', 'dz: usize, wq: usize, x: usize, d: usize, constant: usize, dx: usize, r0: i32, r1: i32, K: i32, O: i32, mask: usize', 'dz, wq, x, d, constant, dx, r0, r1, K, O, $j, mask', 'r1 - r0', 'K', wide)}

@@ -46,6 +46,7 @@ function execute(p: usize, tid: i32, nt: i32): void {
     case op.NCHW_TO_NHWC: ew.nchwToNhwc(p, tid, nt); break;
     case op.PREPROCESS: ew.preprocess(p, tid, nt); break;
     case op.IM2COL: pack.im2col(p, tid, nt); break;
+    case op.CONV_ROWS: dense.convRows(p, tid, nt); break;
     case op.GEMM: dense.runGemm(p, tid, nt); break;
     case op.GEMM_INPUT_GRAD: dense.runGemmInputGrad(p, tid, nt); break;
     case op.CORRELATE: dense.runCorrelate(p, tid, nt); break;

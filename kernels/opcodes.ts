@@ -44,6 +44,7 @@ export const MEAN = 39;
 export const CENTER = 40;
 export const DW_MOMENTS_DIRECT = 41;
 export const DW_CORRELATE_DIRECT = 42;
+export const CONV_ROWS = 43;
 
 /** 32-bit words of one instruction: the opcode and its arguments. */
 export const INSTRUCTION_WORDS = 28;

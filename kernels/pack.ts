@@ -18,10 +18,10 @@ export function panelAt(base: usize, n: i32, K: i32): usize {
   return base + (<usize>(first * K + n - first) << 2);
 }
 
-/** Packs rows o … o+7 of W [O][K] as columns of a panel matrix [K][O]. */
+/** Packs rows o … o+7 of W [O][rowLength] as columns of a panel matrix [K][O]. */
 @inline
-export function packPanel(w: usize, out: usize, o: i32, O: i32, K: i32): void {
-  const ld = <usize>K << 2, step = <usize>panelWidth(o, O) << 2;
+export function packPanel(w: usize, out: usize, o: i32, O: i32, K: i32, rowLength: i32): void {
+  const ld = <usize>rowLength << 2, step = <usize>panelWidth(o, O) << 2;
   out = panelAt(out, o, K);
   for (let k = 0; k < K; k++) {
     let q = w + (<usize>k << 2);
@@ -44,10 +44,10 @@ export function packColumns(row: usize, out: usize, o: i32, O: i32, K: i32): voi
   }
 }
 
-/** W [O][K] → panel matrix [K][O]: 1 W, 2 out, 3 O, 4 K. */
+/** W [O][ld], its first K columns → panel matrix [K][O]: 1 W, 2 out, 3 O, 4 K, 5 ld. */
 export function packRows(p: usize, tid: i32, nt: i32): void {
-  const W = ptr(p, 1), O = int(p, 3), K = int(p, 4), o1 = share(O, 8, tid + 1, nt);
-  for (let o = share(O, 8, tid, nt); o < o1; o += 8) packPanel(W + (<usize>(o * K) << 2), ptr(p, 2), o, O, K);
+  const W = ptr(p, 1), O = int(p, 3), K = int(p, 4), ld = int(p, 5), o1 = share(O, 8, tid + 1, nt);
+  for (let o = share(O, 8, tid, nt); o < o1; o += 8) packPanel(W + (<usize>(o * ld) << 2), ptr(p, 2), o, O, K, ld);
 }
 
 /** W [O][K] → panel matrix [O][K]: 1 W, 2 out, 3 O, 4 K. */
@@ -61,37 +61,61 @@ export function packAllColumns(p: usize, tid: i32, nt: i32): void {
  * 1 x [N, H, W, cs], 2 out [N·OH·OW, K], 3 N, 4 H, 5 W, 6 cs, 7 OH, 8 OW, 9 kh, 10 kw, 11 stride, 12 top, 13 left, 14 dilation, 15 K.
  */
 export function im2col(p: usize, tid: i32, nt: i32): void {
+  const rows = int(p, 3) * int(p, 7), rowBytes = <usize>(int(p, 8) * int(p, 15)) << 2, r1 = share(rows, 1, tid + 1, nt);
+  for (let r = share(rows, 1, tid, nt); r < r1; r++) patchesOfRow(p, r, ptr(p, 2) + <usize>r * rowBytes);
+}
+
+/** The patches of output row r (over all images) → out [OW][K]; arguments as in im2col. */
+export function patchesOfRow(p: usize, r: i32, out: usize): void {
   const x = ptr(p, 1), H = int(p, 4), W = int(p, 5), cs = int(p, 6), OH = int(p, 7), OW = int(p, 8);
   const kh = int(p, 9), kw = int(p, 10), stride = int(p, 11), top = int(p, 12), left = int(p, 13), dilation = int(p, 14), K = int(p, 15);
-  const pixel = <usize>cs << 2, r1 = share(int(p, 3) * OH, 1, tid + 1, nt);
-  for (let r = share(int(p, 3) * OH, 1, tid, nt); r < r1; r++) {
-    const iy = (r % OH) * stride - top, image = x + <usize>((r / OH) * H * W) * pixel;
-    for (let ox = 0; ox < OW; ox++) {
-      let out = ptr(p, 2) + (<usize>((r * OW + ox) * K) << 2);
-      const end = out + (<usize>K << 2), ix = ox * stride - left;
-      for (let ky = 0; ky < kh; ky++) {
-        const y = iy + ky * dilation;
-        const rowInside = y >= 0 && y < H;
-        if (rowInside && dilation == 1 && ix >= 0 && ix + kw <= W) {
-          copyFloats(out, image + <usize>(y * W + ix) * pixel, kw * cs);
-          out += <usize>kw * pixel;
-          continue;
-        }
-        for (let kx = 0; kx < kw; kx++) {
-          const xx = ix + kx * dilation;
-          if (rowInside && xx >= 0 && xx < W) copyFloats(out, image + <usize>(y * W + xx) * pixel, cs);
-          else for (let c = 0; c < cs; c++) store<f32>(out + (<usize>c << 2), 0);
-          out += pixel;
-        }
+  const pixel = <usize>cs << 2, iy = (r % OH) * stride - top, image = x + <usize>((r / OH) * H * W) * pixel;
+  for (let ox = 0; ox < OW; ox++) {
+    const end = out + (<usize>K << 2), ix = ox * stride - left;
+    const columnsInside = dilation == 1 && ix >= 0 && ix + kw <= W;
+    for (let ky = 0; ky < kh; ky++) {
+      const y = iy + ky * dilation, rowInside = y >= 0 && y < H;
+      if (columnsInside && rowInside) {
+        copyRow(out, image + <usize>(y * W + ix) * pixel, kw * cs, end);
+        out += <usize>kw * pixel;
+        continue;
       }
-      while (out < end) { store<f32>(out, 0); out += 4; }
+      for (let kx = 0; kx < kw; kx++) {
+        const xx = ix + kx * dilation;
+        if (rowInside && xx >= 0 && xx < W) copyFloats(out, image + <usize>(y * W + xx) * pixel, cs);
+        else zeroFloats(out, cs);
+        out += pixel;
+      }
     }
+    zeroFloats(out, <i32>((end - out) >> 2));
+    out = end;
   }
+}
+
+/** Copies n floats; a row of a three-channel 3 × 3 patch as three vectors, of which three floats too many are overwritten next. */
+@inline
+function copyRow(out: usize, from: usize, n: i32, end: usize): void {
+  if (n == 9 && out + 48 <= end) {
+    v128.store(out, v128.load(from));
+    v128.store(out, v128.load(from, 16), 16);
+    v128.store(out, v128.load(from, 32), 32);
+  } else copyFloats(out, from, n);
 }
 
 @inline
 function copyFloats(out: usize, from: usize, n: i32): void {
-  for (; n >= 8; n -= 8) { const a = v128.load(from), b = v128.load(from, 16); v128.store(out, a); v128.store(out, b, 16); out += 32; from += 32; }
-  for (; n >= 4; n -= 4) { v128.store(out, v128.load(from)); out += 16; from += 16; }
+  for (; n >= 8; n -= 8) {
+    const a = v128.load(from), b = v128.load(from, 16);
+    v128.store(out, a);
+    v128.store(out, b, 16);
+    out += 32;
+    from += 32;
+  }
   for (; n > 0; n--) { store<f32>(out, load<f32>(from)); out += 4; from += 4; }
+}
+
+@inline
+function zeroFloats(out: usize, n: i32): void {
+  for (; n >= 4; n -= 4) { v128.store(out, f32x4.splat(0)); out += 16; }
+  for (; n > 0; n--) { store<f32>(out, 0); out += 4; }
 }

@@ -4,24 +4,70 @@ import type { NodeOf } from '../../../graph/graph.ts';
 import { pad8 } from '../layout.ts';
 import type { Ref } from '../memory.ts';
 import { fusedRelu, inputOf, type LowerContext, makeOutput, rows, type Value } from './context.ts';
-import { patches } from './dense.ts';
+import { rowLength as lengthOfRow } from './layouts.ts';
 
 /** y = x · Wᵀ + b on rows (positions), with ReLU if it follows. */
-export function lowerLinear(
+export function lowerLinear(context: LowerContext, node: NodeOf<'Gemm'> | NodeOf<'Conv'>, x: Value): void {
+  const K = x.stride;
+  const y = makeOutput(context, node.outputs[0]!);
+  const { panels, bias, O } = packedWeights(context, node, y, K, K);
+  const relu = Number(fusedRelu(context, node));
+  context.emitter.emit(op.GEMM, x.ref, K, panels, bias, y.ref, y.stride, rows(y), K, O, relu);
+}
+
+/** The first K columns of a weight's rows as panels: packed once, or in every step of a training program. */
+function packedWeights(
   context: LowerContext,
   node: NodeOf<'Gemm'> | NodeOf<'Conv'>,
-  x: Value,
-  columns: Ref = x.ref,
-  K: number = x.stride,
-): void {
+  y: Value,
+  K: number,
+  rowLength: number,
+): { panels: Ref; bias: Ref; O: number } {
   const { emitter, state } = context;
-  const y = makeOutput(context, node.outputs[0]!);
   const O = pad8(y.c);
   const training = context.graph.nodes.some(({ kind }) => kind === 'Sgd');
   const panels = training ? emitter.scratch(O * K) : emitter.persistent(O * K);
-  (training ? emitter.emit : emitter.prepare)(op.PACK_ROWS, state.refOf(node.params.weight!), panels, O, K);
+  (training ? emitter.emit : emitter.prepare)(op.PACK_ROWS, state.refOf(node.params.weight!), panels, O, K, rowLength);
   const bias = node.params.bias ? state.refOf(node.params.bias) : emitter.zeros(O);
-  emitter.emit(op.GEMM, columns, K, panels, bias, y.ref, y.stride, rows(y), K, O, Number(fusedRelu(context, node)));
+  return { panels, bias, O };
+}
+
+/** A dense convolution: a product of the positions if it is pointwise, else row by row over patches. */
+function lowerDenseConv(context: LowerContext, node: NodeOf<'Conv'>, x: Value): void {
+  const { kernel_shape: kernel, strides, pads, dilations } = node.attrs;
+  const taps = kernel[0] * kernel[1];
+  if (taps === 1 && strides[0] === 1 && pads.every((pad) => pad === 0) && x.stride % 8 === 0) {
+    lowerLinear(context, node, x);
+    return;
+  }
+  const { emitter } = context;
+  const y = makeOutput(context, node.outputs[0]!);
+  const rowLength = lengthOfRow(taps, x.stride);
+  const { panels, bias, O } = packedWeights(context, node, y, taps * x.stride, rowLength);
+  emitter.emit(
+    op.CONV_ROWS,
+    x.ref,
+    emitter.scratch(emitter.threads * y.w * rowLength),
+    x.n,
+    x.h,
+    x.w,
+    x.stride,
+    y.h,
+    y.w,
+    ...kernel,
+    strides[0],
+    pads[0],
+    pads[1],
+    dilations[0],
+    rowLength,
+    taps * x.stride,
+    panels,
+    bias,
+    y.ref,
+    y.stride,
+    O,
+    Number(fusedRelu(context, node)),
+  );
 }
 
 /** dW = dyᵀ · x, db = Σ dy, dx = dy · W. */
@@ -52,9 +98,7 @@ export function lowerConv(context: LowerContext, node: NodeOf<'Conv'>): void {
   const [top, left] = pads;
   const [stride, dilation] = [strides[0], dilations[0]];
   if (group === 1) {
-    const [, , h, w] = context.shapes.get(node.outputs[0]!)!;
-    const { ref, K } = patches(context, x, { h: h!, w: w! }, { kernel, stride, top, left, dilation });
-    lowerLinear(context, node, x, ref, K);
+    lowerDenseConv(context, node, x);
     return;
   }
   if (group !== x.c)
