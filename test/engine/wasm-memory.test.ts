@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { makeBuffer, planMemory, touch } from '../../src/engine/wasm/memory.ts';
 import { nodeWasmEngine } from '../../src/engine/wasm/node.ts';
+import { graphBuilder } from '../../src/graph/build.ts';
 import { mobileOne, VARIANTS } from '../../src/models/mobileone.ts';
 import { trainStep } from '../../src/step/train-step.ts';
 
@@ -43,6 +44,33 @@ test('transient buffers whose lives do not meet share memory', () => {
   touch(b, 1);
   planMemory([a, b]);
   expect(a.address).toBe(b.address);
+});
+
+test('elementwise ops write over an input that nothing else needs, and over no other', async () => {
+  const engine = await nodeWasmEngine({ threads: 1 });
+  const data = Float32Array.from({ length: 8 * 64 * 64 }, (_, i) => Math.sin(i));
+  const x = { shape: [1, 8, 64, 64], data };
+  const run = async (...kinds: ('chain' | 'reread')[]): Promise<{ bytes: number; y: ArrayLike<number> }> => {
+    const g = graphBuilder('elementwise');
+    const input = g.input('x', ['N', 8, 'H', 'W']);
+    const doubled = g.op('Add', 'doubled', [input, input], {});
+    const relu = g.op('Relu', 'relu', [doubled], {});
+    const sum = g.op('Add', 'sum', [relu, input], {});
+    const y = g.op('Mul', 'y', [sum, kinds[0] === 'reread' ? doubled : sum], {});
+    const program = await engine.compile(g.build({ y }), { dims: { N: 1, H: 64, W: 64 } });
+    const result = await program.run({ x });
+    const bytes = program.memory.activations;
+    await program.dispose();
+    return { bytes, y: result.y!.data };
+  };
+  const [chain, reread] = [await run('chain'), await run('reread')];
+  data.forEach((v, i) => {
+    const sum = Math.fround(Math.fround(Math.max(0, 2 * v)) + v);
+    expect(chain.y[i]).toBe(Math.fround(sum * sum));
+    expect(reread.y[i]).toBe(Math.fround(sum * Math.fround(2 * v)));
+  });
+  expect(chain.bytes).toBe(2 * data.byteLength);
+  expect(reread.bytes).toBe(3 * data.byteLength);
 });
 
 test('a step that needs more than WebAssembly can address is refused with what to do', async () => {

@@ -55,14 +55,30 @@ export function valueAt(ref: Ref, shape: Shape, stride: number = pad8(shape[1] ?
   return { ref, n, c, h, w, stride };
 }
 
-/** Allocates the buffer of a node's output and registers it. */
-export function makeOutput(context: LowerContext, name: string): Value {
+/** Allocates the buffer of a node's output (or takes the place of `place`) and registers it. */
+export function makeOutput(context: LowerContext, name: string, place?: Value): Value {
   const shape = context.shapes.get(name)!;
   const stride = context.strideOf(name);
   const dims = valueAt({ buffer: undefined as never, offset: 0 }, shape, stride);
-  const value = { ...dims, ref: context.emitter.scratch(floats(dims)) };
+  const value = { ...dims, ref: place?.ref ?? context.emitter.scratch(floats(dims)) };
   context.values.set(name, value);
   return value;
+}
+
+/**
+ * The first input of the output's size that nothing else needs: an elementwise op may write over it. Its buffer must belong to
+ * this one value (an alias under another name could still be read). The input is gone afterwards.
+ */
+export function inputToOverwrite(context: LowerContext, node: Node, size: number): Value | undefined {
+  for (const name of node.inputs) {
+    const value = context.values.get(name);
+    if (!value || value.ref.buffer.persistent || floats(value) !== size || context.onlyReader(name) !== node) continue;
+    const names = [...context.values.values()].filter(({ ref }) => ref.buffer === value.ref.buffer);
+    if (names.length > 1) continue;
+    context.values.delete(name);
+    return value;
+  }
+  return undefined;
 }
 
 /** Whether the op's output goes to a Relu alone, which is then fused into it. */

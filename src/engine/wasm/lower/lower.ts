@@ -23,7 +23,7 @@ export function lower({ graph, shapes }: BoundGraph, threads: number): Lowered {
   const { emitter, finish } = makeEmitter(threads);
   const readers = new Map<string, Node[]>();
   for (const node of graph.nodes)
-    for (const value of node.inputs) readers.set(value, [...(readers.get(value) ?? []), node]);
+    for (const value of new Set(node.inputs)) readers.set(value, [...(readers.get(value) ?? []), node]);
   const outputValues = new Set(Object.values(graph.outputs));
   const images = imageValues(
     graph.nodes,

@@ -3,7 +3,16 @@ import * as op from '../../../../kernels/opcodes.ts';
 import type { NodeOf } from '../../../graph/graph.ts';
 import type { OpKind } from '../../../graph/kinds.ts';
 import { pad8 } from '../layout.ts';
-import { floats, fusedRelu, inputOf, type LowerContext, makeOutput, rows, type Value } from './context.ts';
+import {
+  floats,
+  fusedRelu,
+  inputOf,
+  inputToOverwrite,
+  type LowerContext,
+  makeOutput,
+  rows,
+  type Value,
+} from './context.ts';
 import { lowerDenseForward, lowerDenseGrad } from './dense.ts';
 import { lowerDepthwiseForward, lowerDepthwiseGrad } from './depthwise.ts';
 import { lowerConv, lowerLinear, lowerLinearGrad } from './linear.ts';
@@ -16,12 +25,13 @@ function alias(context: LowerContext, output: string, value: Value): void {
   context.values.set(output, value);
 }
 
-/** An elementwise op of one or more inputs of the same size. */
+/** An elementwise op of one or more inputs of the same size, in place of one of them where that is free. */
 const elementwise =
   (opcode: number, inputs: readonly number[]): Rule<OpKind> =>
   (context, node) => {
-    const refs = inputs.map((index) => inputOf(context, node as never, index).ref);
-    const y = makeOutput(context, node.outputs[0]!);
+    const values = inputs.map((index) => inputOf(context, node as never, index));
+    const refs = values.map(({ ref }) => ref);
+    const y = makeOutput(context, node.outputs[0]!, inputToOverwrite(context, node as never, floats(values[0]!)));
     context.emitter.emit(opcode, ...refs, y.ref, floats(y));
   };
 
