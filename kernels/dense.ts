@@ -5,16 +5,24 @@
 import { addScaled, addTo, dot, float, fma, int, ptr, scaled, share } from './vector';
 import { correlate } from './generated/correlate';
 import { gemm, gemmInputGrad } from './generated/gemm';
+import { PANEL } from './generated/width';
 import { packColumns, packPanel, panelAt, panelWidth, patchesOfRow } from './pack';
 
 /** Rows summed into scratch before they are added to the total: keeps covariances good to about 2e-6. */
 const CHUNK: i32 = 1536;
 
+/** Fewer rows than this a thread: the columns are shared out instead. */
+const ROWS_A_THREAD: i32 = 32;
+
 /** y = max(x · Wp + bias, least): 1 x, 2 ldx (floats), 3 Wp, 4 bias, 5 y, 6 ldy (floats), 7 rows, 8 K, 9 N, 10 relu. */
 export function runGemm(p: usize, tid: i32, nt: i32): void {
-  const rows = int(p, 7), least: f32 = int(p, 10) ? 0 : -Infinity;
-  const r0 = share(rows, 12, tid, nt), r1 = share(rows, 12, tid + 1, nt);
-  if (r0 < r1) gemm(ptr(p, 1), ptr(p, 2) << 2, ptr(p, 3), ptr(p, 4), ptr(p, 5), ptr(p, 6) << 2, r0, r1, int(p, 8), int(p, 9), least);
+  const rows = int(p, 7), K = int(p, 8), N = int(p, 9), least: f32 = int(p, 10) ? 0 : -Infinity;
+  const byColumns = rows < ROWS_A_THREAD * nt;
+  const r0 = byColumns ? 0 : share(rows, 12, tid, nt), r1 = byColumns ? rows : share(rows, 12, tid + 1, nt);
+  const j0 = byColumns ? share(N, PANEL, tid, nt) : 0, j1 = byColumns ? share(N, PANEL, tid + 1, nt) : N;
+  if (r0 >= r1 || j0 >= j1) return;
+  const at = <usize>j0 << 2;
+  gemm(ptr(p, 1), ptr(p, 2) << 2, ptr(p, 3) + at * K, ptr(p, 4) + at, ptr(p, 5) + at, ptr(p, 6) << 2, r0, r1, K, j1 - j0, least);
 }
 
 /**
