@@ -243,9 +243,47 @@ function grad_${mode}x${nb}(rows: usize, xOffset: usize, zOffset: usize, table: 
 }`;
   };
 
+  /** One pixel (at a border): four channel groups at a time instead of several pixels, so that their sums do not wait for each other. */
+  const GROUPS = 4;
+  const gradPixel = (mode) => {
+    const [from, to] = MODES[mode].taps;
+    const { dz } = MODES[mode];
+    const dzTaps = range(dz.to - dz.from + 1).map((i) => [i, dz.used.find((w) => dz.weight(i + dz.from) === `w${w}`)]);
+    const each = (fn) => join(GROUPS, fn);
+    const shift = (g) => (g ? ` + ${16 * V * g}` : '');
+    const multiply = (x, w) =>
+      each((g) => `{ ${load('z', `${x}${shift(g)}`)} ${load('w', `${w}${shift(g)}`)} ${fma('z', 'w', `a${g}`)} }`);
+    return `
+function grad_${mode}Pixel(rows: usize, xOffset: usize, zOffset: usize, table: usize, px: usize, out: usize, C4: usize, mask: i32): void {
+  const nx = load<i32>(rows), nz = load<i32>(rows, 4), zero = f32x4.splat(0);
+  for (let c: usize = 0; c < C4; c += ${16 * V * GROUPS}) {
+    const constant = table + c + 25 * C4;
+    ${each((g) => load(`a${g}`, `constant${shift(g)}`, 'let'))}
+    let entry = rows + 8;
+    for (let i = 0; i < nx; i++) {
+      let p = load<usize>(entry) + xOffset + c - ${-from} * C4, q = table + c + load<usize>(entry, 4)${from === -1 ? ' + C4' : ''};
+      for (let t = ${from}; t <= ${to}; t++) {
+        ${multiply('p', 'q')}
+        p += C4; q += C4;
+      }
+      entry += 8;
+    }
+    for (let i = 0; i < nz; i++) {
+      const p = load<usize>(entry) + zOffset + c, q = load<usize>(entry, 4) + c;
+      ${dzTaps.map(([i, w]) => multiply(`p + ${i} * C4`, `q + ${w} * C4`)).join('\n      ')}
+      entry += 8;
+    }
+    const po = out + c, pm = px + c;
+    if (mask) { ${each((g) => `{ ${load('m', `pm${shift(g)}`)} ${store(`po${shift(g)}`, (v) => `v128.and(a${g}_${v}, f32x4.gt(m_${v}, zero))`)} }`)} }
+    else { ${each((g) => store(`po${shift(g)}`, (v) => `a${g}_${v}`))} }
+  }
+}`;
+  };
+
   const gradRun = (mode) => `
 /** \`count\` pixels of a row from one class table; strides follow the mode. */
 export function grad_${mode}(rows: usize, xOffset: usize, zOffset: usize, table: usize, px: usize, out: usize, count: i32, C4: usize, mask: i32): void {
+  if (count == 1 && C4 % ${16 * V * GROUPS} == 0) { grad_${mode}Pixel(rows, xOffset, zOffset, table, px, out, C4, mask); return; }
   let x = 0; const step = ${MODES[mode].step} * C4;
   ${blocks('count', (nb) => `grad_${mode}x${nb}(rows, xOffset + <usize>x * step, zOffset + <usize>x * C4, table, px + <usize>x * step, out + <usize>x * step, C4, mask);`)}
 }`;
@@ -260,6 +298,6 @@ export function grad_${mode}(rows: usize, xOffset: usize, zOffset: usize, table:
     stride2Products,
     correlateRow(1),
     correlateRow(2),
-    ...Object.keys(MODES).flatMap((mode) => [...BLOCKS.map((nb) => gradBlock(mode, nb)), gradRun(mode)]),
+    ...Object.keys(MODES).flatMap((mode) => [...BLOCKS.map((nb) => gradBlock(mode, nb)), gradPixel(mode), gradRun(mode)]),
   ].join('\n');
 }
