@@ -5,7 +5,7 @@
 import { parseArgs } from 'node:util';
 import * as op from '../kernels/opcodes.ts';
 import { scalar } from '../src/core/tensor.ts';
-import { loadState } from '../src/engine/engine.ts';
+import { loadState, type RepConvChoice } from '../src/engine/engine.ts';
 import { makeWasmEngine } from '../src/engine/wasm/engine.ts';
 import { nodeKernels } from '../src/engine/wasm/node.ts';
 import { initialState } from '../src/models/init.ts';
@@ -23,6 +23,7 @@ const { values } = parseArgs({
     k: { type: 'string' },
     runs: { type: 'string', default: '3' },
     wide: { type: 'string', default: 'auto' },
+    form: { type: 'string', default: 'auto' },
     infer: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
   },
@@ -82,7 +83,10 @@ const state = initialState(model, 0);
 const subject = values.infer
   ? fuse(model, state)
   : { graph: trainStep(model, config.num_classes, { momentum: 0.9, nesterov: false, ema: true }), state };
-const program = await engine.compile(subject.graph, { dims: { N: batch, H: size, W: size } });
+const program = await engine.compile(subject.graph, {
+  dims: { N: batch, H: size, W: size },
+  repConv: values.form as RepConvChoice,
+});
 loadState(program, subject.state);
 const input = Float32Array.from({ length: batch * 3 * size * size }, (_, i) => Math.sin(i * 0.37));
 const target = new Float32Array(batch * config.num_classes).fill(1 / config.num_classes);

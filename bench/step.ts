@@ -5,7 +5,7 @@
  */
 import { parseArgs } from 'node:util';
 import { scalar } from '../src/core/tensor.ts';
-import { loadState } from '../src/engine/engine.ts';
+import { loadState, type RepConvChoice } from '../src/engine/engine.ts';
 import { nodeWasmEngine } from '../src/engine/wasm/node.ts';
 import { initialState } from '../src/models/init.ts';
 import { mobileOne } from '../src/models/mobileone.ts';
@@ -21,6 +21,7 @@ const { values } = parseArgs({
     k: { type: 'string' },
     runs: { type: 'string', default: '9' },
     wide: { type: 'string', default: 'auto' },
+    form: { type: 'string', default: 'auto' },
   },
 });
 const [size, batch, threads, runs] = [values.size, values.batch, values.threads, values.runs].map(Number) as [
@@ -33,7 +34,10 @@ const config = modelConfig(values.variant, values.k ? { num_conv_branches: Numbe
 const model = mobileOne(config);
 const step = trainStep(model, config.num_classes, { momentum: 0.9, nesterov: false, ema: true });
 const engine = await nodeWasmEngine({ threads, wide: values.wide === 'off' ? 'off' : 'auto' });
-const program = await engine.compile(step, { dims: { N: batch, H: size, W: size } });
+const program = await engine.compile(step, {
+  dims: { N: batch, H: size, W: size },
+  repConv: values.form as RepConvChoice,
+});
 loadState(program, initialState(model, 0));
 
 const input = Float32Array.from({ length: batch * 3 * size * size }, (_, i) => Math.sin(i * 0.37));

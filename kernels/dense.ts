@@ -3,10 +3,10 @@
  * x is [P, K], branch weights W are [J·O, K] (1×1 kernels lie at the center tap), all channel counts multiples of 8.
  */
 import { addScaled, addTo, dot, float, fma, int, ptr, scaled, share } from './vector';
-import { correlate } from './generated/correlate';
+import { correlate, correlatePacked, packedTile } from './generated/correlate';
 import { gemm, gemmInputGrad } from './generated/gemm';
 import { PANEL } from './generated/width';
-import { packColumns, packPanel, panelAt, panelWidth, patchesOfRow } from './pack';
+import { packColumns, packPanel, packRowPanels, packTiles, panelAt, panelWidth, patchesOfRow } from './pack';
 
 /** Rows summed into scratch before they are added to the total: keeps covariances good to about 2e-6. */
 const CHUNK: i32 = 1536;
@@ -59,9 +59,28 @@ function addColumnSums(a: usize, out: usize, rows: i32, C: i32): void {
   }
 }
 
+/** Rows of a block of packed operands. */
+const PACKED_ROWS: i32 = 128;
+
+/** s += aᵀ · b over n rows, in blocks of so few rows that sums stay accurate and operands stay in the cache. */
+function correlateRows(a: usize, b: usize, s: usize, n: i32, Ca: i32, Cb: i32, upper: i32, pack: usize): void {
+  if (!pack) {
+    correlate(a, b, s, n, Ca, Cb, Cb <= 64 ? 128 : Cb <= 128 ? 64 : 32, upper);
+    return;
+  }
+  const packedB = pack + (<usize>((Ca + 8) * PACKED_ROWS) << 2);
+  for (let r = 0; r < n; r += PACKED_ROWS) {
+    const rows = min(PACKED_ROWS, n - r);
+    packTiles(a + (<usize>(r * Ca) << 2), pack, rows, Ca, packedTile());
+    packRowPanels(b + (<usize>(r * Cb) << 2), packedB, rows, Cb);
+    correlatePacked(pack, packedB, s, rows, Ca, Cb, upper);
+  }
+}
+
 /**
  * partial[tid] = aᵀ · b over this thread's rows, and the column sums of a:
- * 1 a [rows, Ca], 2 b [rows, Cb], 3 partial, 4 sums (0: none), 5 scratch (of one thread: Ca·Cb), 6 rows, 7 Ca, 8 Cb, 9 upper.
+ * 1 a [rows, Ca], 2 b [rows, Cb], 3 partial, 4 sums (0: none), 5 scratch (of one thread: Ca·Cb), 6 rows, 7 Ca, 8 Cb, 9 upper,
+ * 10 scratch for packed operands (of one thread: (Ca + Cb + 8) · 128; 0: they are read where they are).
  */
 export function runCorrelate(p: usize, tid: i32, nt: i32): void {
   const a = ptr(p, 1), b = ptr(p, 2), rows = int(p, 6), Ca = int(p, 7), Cb = int(p, 8), upper = int(p, 9);
@@ -69,16 +88,16 @@ export function runCorrelate(p: usize, tid: i32, nt: i32): void {
   const out = ptr(p, 3) + <usize>tid * bytes, scratch = ptr(p, 5) + <usize>tid * bytes;
   const sums = ptr(p, 4) ? ptr(p, 4) + <usize>tid * sumBytes : 0;
   const r0 = share(rows, 1, tid, nt), r1 = share(rows, 1, tid + 1, nt);
-  const block = Cb <= 64 ? 128 : Cb <= 128 ? 64 : 32;
+  const pack = ptr(p, 10) ? ptr(p, 10) + <usize>tid * (<usize>((Ca + Cb + 8) * PACKED_ROWS) << 2) : 0;
   memory.fill(out, 0, bytes);
   if (sums) memory.fill(sums, 0, sumBytes);
   for (let r = r0; r < r1; r += CHUNK) {
     const n = min(CHUNK, r1 - r), pa = a + <usize>r * sumBytes, pb = b + <usize>r * (<usize>Cb << 2);
     if (r1 - r0 <= CHUNK) {
-      correlate(pa, pb, out, n, Ca, Cb, block, upper);
+      correlateRows(pa, pb, out, n, Ca, Cb, upper, pack);
     } else {
       memory.fill(scratch, 0, bytes);
-      correlate(pa, pb, scratch, n, Ca, Cb, block, upper);
+      correlateRows(pa, pb, scratch, n, Ca, Cb, upper, pack);
       addTo(out, scratch, size);
     }
     if (sums) for (let i = 0; i < n; i += 128) addColumnSums(pa + <usize>i * sumBytes, sums, min(128, n - i), Ca);

@@ -298,6 +298,10 @@ export function grad_${mode}(rows: usize, xOffset: usize, zOffset: usize, table:
     stride2Products,
     correlateRow(1),
     correlateRow(2),
-    ...Object.keys(MODES).flatMap((mode) => [...BLOCKS.map((nb) => gradBlock(mode, nb)), gradPixel(mode), gradRun(mode)]),
+    ...Object.keys(MODES).flatMap((mode) => [
+      ...BLOCKS.map((nb) => gradBlock(mode, nb)),
+      gradPixel(mode),
+      gradRun(mode),
+    ]),
   ].join('\n');
 }

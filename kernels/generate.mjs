@@ -136,18 +136,50 @@ function correlate${mr}x${4 * nv}(a: usize, b: usize, s: usize, n: i32, Ca: i32,
 }
 
 /**
+ * The same from packed operands of one block of rows: A in tiles [⌈Ca/MR⌉][rows][MR] (the last one overlaps), B in panels [Cb/n][rows][n].
+ * Wide matrices want this: rows a power of two apart fall on a few sets of the first cache.
+ */
+function correlatePacked(mr, nv) {
+  const n = 4 * nv;
+  return `
+function correlatePacked${mr}x${n}(a: usize, b: usize, s: usize, rows: i32, Ca: i32, Cb: i32, upper: i32, j0: i32, j1: i32): void {
+  const ldb = <usize>Cb << 2, tile = <usize>rows * ${4 * mr};
+  for (let j = j0; j < j1; j += ${n}) {
+    const iEnd = upper ? min(j + ${n}, Ca) : Ca, panel = b + (<usize>(j * rows) << 2);
+    let pa = a;
+    for (let i = 0; i < iEnd; i += ${mr}) {
+      const ii = min(i, Ca - ${mr});
+      let pb = panel;
+      ${accumulators(mr, nv, () => 'f32x4.splat(0)')}
+      for (let k = rows; k > 0; k--) {
+        ${loads('b', nv, 'pb')} let x: v128;
+        ${join(mr, (m) => `x = v128.load32_splat(pa, ${4 * m}); ${multiply(m, nv)}`)}
+        pa += ${4 * mr}; pb += ${4 * n};
+      }
+      const done = i - ii;
+      let out = s + (<usize>(ii * Cb + j) << 2);
+      ${join(mr, (m) => `if (done <= ${m}) { ${loads('o', nv, 'out')} ${join(nv, (v) => `v128.store(out, f32x4.add(o${v}, c${m}_${v})${byte(v)});`)} } out += ldb;`)}
+    }
+  }
+}`;
+}
+
+/**
  * Splits the columns into panels of the tile's width and a last one of eight, and chooses the tile's rows by how many there
- * are; with 128 bits also by TILE (set at start-up from a short self-timing).
+ * are (`rows` empty: enough for any); with 128 bits also by TILE (set at start-up from a short self-timing).
  */
 function dispatch(name, signature, args, rows, columns, wide) {
   const call = (mr, n, from, to) => {
     const tile = name === 'gemm' && mr === 1 && n === (wide ? 16 : 8) ? 'gemmRow' : `${name}${mr}x${n}`;
     return `${tile}(${args.replace('$j', `${from}, ${to}`)})`;
   };
-  const choose = (n, from, to) =>
-    wide
+  const choose = (n, from, to) => {
+    if (!rows)
+      return wide ? call(6, n, from, to) : `if (TILE == 6) ${call(6, n, from, to)}; else ${call(4, n, from, to)};`;
+    return wide
       ? `if (${rows} >= 6) ${call(6, n, from, to)}; else ${call(1, n, from, to)};`
       : `if (TILE == 6 && ${rows} >= 6) ${call(6, n, from, to)}; else if (${rows} >= 4) ${call(4, n, from, to)}; else ${call(1, n, from, to)};`;
+  };
   const body = wide
     ? `const whole = ${columns} & ~15;
   if (whole) { ${choose(16, 0, 'whole')} }
@@ -194,6 +226,16 @@ ${dispatch('gemmInputGrad', 'dz: usize, wq: usize, x: usize, d: usize, constant:
     'correlate.ts',
     `${imports}
 ${tiles(correlate)}
+${shapes
+  .filter(([mr]) => mr > 1)
+  .map(([mr, nv]) => correlatePacked(mr, nv))
+  .join('\n')}
+/** Rows of the tiles that correlatePacked wants A packed in. */
+@inline
+export function packedTile(): i32 {
+  return ${wide ? '6' : 'TILE'};
+}
+${dispatch('correlatePacked', 'a: usize, b: usize, s: usize, rows: i32, Ca: i32, Cb: i32, upper: i32', 'a, b, s, rows, Ca, Cb, upper, $j', '', 'Cb', wide)}
 ${dispatch('correlate', 'a: usize, b: usize, s: usize, n: i32, Ca: i32, Cb: i32, RB: i32, upper: i32', 'a, b, s, n, Ca, Cb, RB, upper, $j', 'Ca', 'Cb', wide)}
 `,
   );

@@ -45,6 +45,12 @@ export const CENTER = 40;
 export const DW_MOMENTS_DIRECT = 41;
 export const DW_CORRELATE_DIRECT = 42;
 export const CONV_ROWS = 43;
+export const EXPLICIT_FORWARD = 60;
+export const EXPLICIT_FOLD = 61;
+export const EXPLICIT_OUTPUT = 62;
+export const EXPLICIT_REDUCE = 63;
+export const EXPLICIT_FOLD_GRAD = 64;
+export const EXPLICIT_INPUT_GRAD = 65;
 
 /** 32-bit words of one instruction: the opcode and its arguments. */
 export const INSTRUCTION_WORDS = 28;

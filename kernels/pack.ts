@@ -44,6 +44,26 @@ export function packColumns(row: usize, out: usize, o: i32, O: i32, K: i32): voi
   }
 }
 
+/** a [rows][C] → tiles of `mr` columns [⌈C/mr⌉][rows][mr]; the last tile ends with the last column. */
+export function packTiles(a: usize, out: usize, rows: i32, C: i32, mr: i32): void {
+  const tile = <usize>(rows * mr) << 2;
+  for (let k = 0; k < rows; k++) {
+    const row = a + (<usize>(k * C) << 2);
+    let o = out + (<usize>(k * mr) << 2);
+    for (let i = 0; i < C; i += mr) {
+      const s = row + (<usize>min(i, C - mr) << 2);
+      v128.store(o, v128.load(s));
+      if (mr == 6) store<f64>(o, load<f64>(s, 16), 16);
+      o += tile;
+    }
+  }
+}
+
+/** b [rows][C] as panel matrix. */
+export function packRowPanels(b: usize, out: usize, rows: i32, C: i32): void {
+  for (let k = 0; k < rows; k++) packColumns(b + (<usize>(k * C) << 2), out, k, rows, C);
+}
+
 /** W [O][ld], its first K columns → panel matrix [K][O]: 1 W, 2 out, 3 O, 4 K, 5 ld. */
 export function packRows(p: usize, tid: i32, nt: i32): void {
   const W = ptr(p, 1), O = int(p, 3), K = int(p, 4), ld = int(p, 5), o1 = share(O, 8, tid + 1, nt);

@@ -19,11 +19,19 @@ export interface Capabilities {
   readonly threads: number;
 }
 
+/** `auto`: the form that costs fewer multiply-adds, for each node. */
+export type RepConvChoice = 'auto' | 'online' | 'explicit';
+
 export interface CompileOptions {
   /** Sizes of the graph's named dimensions, e.g. `{ N: 1, H: 224, W: 224 }`. */
   readonly dims: Dims;
   /** Threads to run on; default: the engine's. */
   readonly threads?: number;
+  /**
+   * How pointwise RepConvs are trained: by one convolution and the moments of its input, or branch by branch. Both give the same
+   * results up to rounding. Only the wasm engine has a choice. Default `auto`.
+   */
+  readonly repConv?: RepConvChoice;
 }
 
 export interface MemoryPlan {

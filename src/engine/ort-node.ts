@@ -39,7 +39,11 @@ export async function ortEngine(options: OrtOptions = {}): Promise<Engine> {
 }
 
 /** A program whose session is made when it first runs, and again when the state has changed since. */
-function makeProgram(graph: Graph, options: Required<CompileOptions>, runtime: OrtRuntime): Program {
+function makeProgram(
+  graph: Graph,
+  options: Required<Pick<CompileOptions, 'dims' | 'threads'>>,
+  runtime: OrtRuntime,
+): Program {
   const { shapes } = bind(graph, options.dims);
   const zero = ([name, { shape }]: [string, { shape: readonly number[] }]): [string, Tensor] => [
     name,

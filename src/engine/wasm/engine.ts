@@ -24,10 +24,10 @@ export function makeWasmEngine(kernels: Kernels, defaultThreads: number): Engine
       tuning: kernels.tuning,
       threads: defaultThreads,
     }),
-    async compile(graph, { dims, threads = defaultThreads }) {
+    async compile(graph, { dims, threads = defaultThreads, repConv }) {
       const missing = unsupportedNodes(engine, graph);
       if (missing.length) throw new TypeError(`the wasm engine can't run ${missing.join(', ')}`);
-      return makeProgram(bind(prepareGraph(graph), dims), kernels, threads);
+      return makeProgram(bind(prepareGraph(graph), dims), kernels, threads, repConv);
     },
   };
   return engine;

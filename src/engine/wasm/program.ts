@@ -4,7 +4,7 @@ import { INSTRUCTION_WORDS } from '../../../kernels/opcodes.ts';
 import { UserError } from '../../core/errors.ts';
 import { sizeOf, type Tensor } from '../../core/tensor.ts';
 import type { BoundGraph } from '../../graph/bind.ts';
-import type { MemoryPlan, Program } from '../engine.ts';
+import type { MemoryPlan, Program, RepConvChoice } from '../engine.ts';
 import { addressOf, encode } from './emitter.ts';
 import { pack, unpack } from './layout.ts';
 import type { Value } from './lower/context.ts';
@@ -17,8 +17,13 @@ const PAGE = 65536;
 const PREFIXES: Readonly<Record<string, Arena>> = { 'momentum:': 'momentum', 'ema:': 'ema', 'grad:': 'grad' };
 
 /** Compiles a bound graph to a program on `threads` threads. */
-export async function makeProgram(bound: BoundGraph, kernels: Kernels, threads: number): Promise<Program> {
-  const lowered = lower(bound, threads);
+export async function makeProgram(
+  bound: BoundGraph,
+  kernels: Kernels,
+  threads: number,
+  repConv?: RepConvChoice,
+): Promise<Program> {
+  const lowered = lower(bound, threads, repConv);
   const { main, preparation, state } = lowered;
   const plan = planMemory(lowered.buffers);
   const listBytes = (main.length + preparation.length) * INSTRUCTION_WORDS * 4;

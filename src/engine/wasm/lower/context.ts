@@ -1,6 +1,7 @@
 /** What every lowering rule sees: shapes, values already made, state, and the emitter. */
 import type { Shape } from '../../../core/tensor.ts';
 import type { Graph, Node } from '../../../graph/graph.ts';
+import type { RepConvChoice } from '../../engine.ts';
 import type { Emitter } from '../emitter.ts';
 import { pad8 } from '../layout.ts';
 import type { Ref } from '../memory.ts';
@@ -26,6 +27,8 @@ export interface LowerContext {
   readonly values: Map<string, Value>;
   /** What a forward RepConv leaves for its gradient, by node name. */
   readonly saved: Map<string, unknown>;
+  /** How pointwise RepConvs are trained: the cheaper way for each, or always one. */
+  readonly repConv: RepConvChoice;
   /** Channel stride of an image value. */
   strideOf(value: string): number;
   /** The one node that reads a value, if there is just one and it is not an output of the graph. */

@@ -6,6 +6,7 @@ import { type Branch, branchesOf } from '../../../graph/rep-conv.ts';
 import { pad8 } from '../layout.ts';
 import type { Ref } from '../memory.ts';
 import { fusedRelu, fusedReluGrad, inputOf, type LowerContext, makeOutput, rows, type Value } from './context.ts';
+import { emitCorrelate } from './correlate.ts';
 import { rowLength } from './layouts.ts';
 
 /** What the forward leaves for the gradient. */
@@ -110,7 +111,6 @@ export function lowerDenseForward(context: LowerContext, node: NodeOf<'RepConv'>
     dilation: attrs.dilation,
   });
   const { positions: P, K, O, J, skip, center } = sizesOf(attrs, x, rows(y));
-  const { threads: nt } = emitter;
   const branches = branchesOf(node);
   const weights = J > 0 ? context.state.refOf((branches[0] as { weight: string }).weight) : emitter.zeros(8);
 
@@ -118,9 +118,8 @@ export function lowerDenseForward(context: LowerContext, node: NodeOf<'RepConv'>
   const mean = emitter.scratch(K);
   const columns = centered ? emitter.scratch(P * K) : raw;
   if (centered) emitter.emit(op.CENTER, raw, columns, mean, P, K);
-  const partial = emitter.scratch(nt * K * K);
-  const sums = centered ? 0 : emitter.scratch(nt * K);
-  emitter.emit(op.CORRELATE, columns, columns, partial, sums, emitter.scratch(nt * K * K), P, K, K, 1);
+  const moments = { a: columns, b: columns, rows: P, Ca: K, Cb: K, upper: true, sums: !centered };
+  const { partial, sums } = emitCorrelate(emitter, moments);
   const covariance = emitter.scratch(K * K);
   const diagonal = emitter.scratch(K);
   emitter.emit(op.REDUCE_MOMENTS, partial, sums, mean, covariance, diagonal, K, { float: 1 / P });
@@ -168,15 +167,13 @@ export function lowerDenseGrad(context: LowerContext, node: NodeOf<'RepConvGrad'
   const dz = inputOf(context, node, 1);
   const saved = context.saved.get(attrs.forward) as Saved;
   const { positions: P, K, O, J, convs, skip, center } = sizesOf(attrs, x, rows(dz));
-  const { threads: nt } = emitter;
   const branches = branchesOf(node);
   const first = J > 0 ? (branches[0] as { weight: string }).weight : undefined;
   const weights = first ? state.refOf(first) : emitter.zeros(8);
   const mean = saved.centered ? emitter.zeros(K) : saved.mean;
 
-  const partial = emitter.scratch(nt * O * K);
-  const sums = emitter.scratch(nt * O);
-  emitter.emit(op.CORRELATE, dz.ref, saved.columns, partial, sums, emitter.scratch(nt * O * K), P, O, K, 0);
+  const products = { a: dz.ref, b: saved.columns, rows: P, Ca: O, Cb: K, sums: true };
+  const { partial, sums } = emitCorrelate(emitter, products);
   const scaled = emitter.scratch(Math.max(8, J * O * K));
   const skipCurvature = emitter.scratch(O);
   const g0 = emitter.scratch(O);
@@ -210,8 +207,8 @@ export function lowerDenseGrad(context: LowerContext, node: NodeOf<'RepConvGrad'
       `node "${node.name}": the wasm engine has no input gradient of a dense convolution with kernel ${attrs.kernel_size}, stride ${attrs.stride}`,
     );
   }
-  const curvaturePartial = emitter.scratch(nt * K * K);
-  emitter.emit(op.CORRELATE, weights, scaled, curvaturePartial, 0, emitter.scratch(nt * K * K), J * O, K, K, 1);
+  const squares = { a: weights, b: scaled, rows: J * O, Ca: K, Cb: K, upper: true };
+  const { partial: curvaturePartial } = emitCorrelate(emitter, squares);
   const curvature = emitter.scratch(K * K);
   emitter.emit(op.REDUCE_CURVATURE, curvaturePartial, skip ? skipCurvature : 0, center, O, curvature, K, {
     float: 2 / P,

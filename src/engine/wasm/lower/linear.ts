@@ -4,6 +4,7 @@ import type { NodeOf } from '../../../graph/graph.ts';
 import { pad8 } from '../layout.ts';
 import type { Ref } from '../memory.ts';
 import { fusedRelu, inputOf, type LowerContext, makeOutput, rows, type Value } from './context.ts';
+import { emitCorrelate } from './correlate.ts';
 import { rowLength as lengthOfRow } from './layouts.ts';
 
 /** y = x · Wᵀ + b on rows (positions), with ReLU if it follows. */
@@ -74,10 +75,8 @@ function lowerDenseConv(context: LowerContext, node: NodeOf<'Conv'>, x: Value): 
 export function lowerLinearGrad(context: LowerContext, node: NodeOf<'GemmGrad'> | NodeOf<'ConvGrad'>): void {
   const { emitter, state } = context;
   const [x, dy] = [inputOf(context, node, 0), inputOf(context, node, 1)];
-  const [K, O, P, nt] = [x.stride, dy.stride, rows(dy), emitter.threads];
-  const partial = emitter.scratch(nt * O * K);
-  const sums = emitter.scratch(nt * O);
-  emitter.emit(op.CORRELATE, dy.ref, x.ref, partial, sums, emitter.scratch(nt * O * K), P, O, K, 0);
+  const [K, O, P] = [x.stride, dy.stride, rows(dy)];
+  const { partial, sums } = emitCorrelate(emitter, { a: dy.ref, b: x.ref, rows: P, Ca: O, Cb: K, sums: true });
   emitter.emit(op.REDUCE_SUM, partial, state.refOf(node.params.weight!, 'grad'), O * K);
   if (node.params.bias) emitter.emit(op.REDUCE_SUM, sums, state.refOf(node.params.bias, 'grad'), O);
   if (!node.attrs.needsInputGrad) return;

@@ -4,6 +4,7 @@ import * as op from '../../../../kernels/opcodes.ts';
 import type { BoundGraph } from '../../../graph/bind.ts';
 import type { Node, NodeOf } from '../../../graph/graph.ts';
 import type { OpKind } from '../../../graph/kinds.ts';
+import type { RepConvChoice } from '../../engine.ts';
 import { type Emitted, makeEmitter } from '../emitter.ts';
 import { pad8 } from '../layout.ts';
 import type { Ref } from '../memory.ts';
@@ -19,7 +20,7 @@ export interface Lowered extends Emitted {
   readonly outputs: ReadonlyMap<string, Value>;
 }
 
-export function lower({ graph, shapes }: BoundGraph, threads: number): Lowered {
+export function lower({ graph, shapes }: BoundGraph, threads: number, repConv: RepConvChoice = 'auto'): Lowered {
   const { emitter, finish } = makeEmitter(threads);
   const readers = new Map<string, Node[]>();
   for (const node of graph.nodes)
@@ -45,6 +46,7 @@ export function lower({ graph, shapes }: BoundGraph, threads: number): Lowered {
     state,
     values: new Map(),
     saved: new Map(),
+    repConv,
     strideOf,
     onlyReader(value) {
       const all = readers.get(value) ?? [];

@@ -15,6 +15,7 @@ import {
 } from './context.ts';
 import { lowerDenseForward, lowerDenseGrad } from './dense.ts';
 import { lowerDepthwiseForward, lowerDepthwiseGrad } from './depthwise.ts';
+import { isExplicit, lowerExplicitForward, lowerExplicitGrad, prefersExplicit } from './explicit.ts';
 import { lowerConv, lowerLinear, lowerLinearGrad } from './linear.ts';
 import { lowerEma, lowerSgd } from './update.ts';
 
@@ -47,9 +48,15 @@ export const RULES: { readonly [K in OpKind]?: Rule<K> } = {
   RepConv: (context, node) => {
     if (!node.attrs.training)
       throw new Error(`internal error: "${node.name}" should have been expanded into its branches`);
-    (node.attrs.groups > 1 ? lowerDepthwiseForward : lowerDenseForward)(context, node);
+    if (node.attrs.groups > 1) lowerDepthwiseForward(context, node);
+    else if (prefersExplicit(context, node)) lowerExplicitForward(context, node);
+    else lowerDenseForward(context, node);
   },
-  RepConvGrad: (context, node) => (node.attrs.groups > 1 ? lowerDepthwiseGrad : lowerDenseGrad)(context, node),
+  RepConvGrad: (context, node) => {
+    if (node.attrs.groups > 1) lowerDepthwiseGrad(context, node);
+    else if (isExplicit(context, node.attrs.forward)) lowerExplicitGrad(context, node);
+    else lowerDenseGrad(context, node);
+  },
   Conv: lowerConv,
   ConvGrad: (context, node) => {
     const { kernel_shape: kernel, strides, group } = node.attrs;
