@@ -1,0 +1,129 @@
+/** What must hold for the wasm engine on any build and number of threads: one table; without a test runner. */
+import fc from 'fast-check';
+import type { Engine, RepConvChoice } from '../../../src/engine/engine.ts';
+import { mobileOne } from '../../../src/models/mobileone.ts';
+import { withPreprocess } from '../../../src/models/preprocess.ts';
+import { expectAgreement } from './agreement.ts';
+import { lively, repConvModel, stepCase } from './models.ts';
+
+/** Both ways to train a pointwise RepConv. */
+const FORMS: readonly RepConvChoice[] = ['online', 'explicit'];
+
+export interface EngineProperty {
+  readonly name: string;
+  /** Throws what does not hold. `share` is the part of the random runs to make: 1 for all. */
+  check(wasm: Engine, threads: number, share: number): Promise<void>;
+}
+
+export const ENGINE_PROPERTIES: readonly EngineProperty[] = [
+  {
+    name: 'depthwise RepConv: outputs, all gradients, statistics, any size',
+    async check(wasm, threads, share) {
+      const cases = fc.asyncProperty(
+        fc.integer({ min: 1, max: 20 }),
+        fc.integer({ min: 1, max: 19 }),
+        fc.integer({ min: 1, max: 21 }),
+        fc.constantFrom<1 | 2>(1, 2),
+        fc.integer({ min: 1, max: 3 }),
+        fc.integer({ min: 2, max: 6 }),
+        fc.integer({ min: 0, max: 1000 }),
+        async (channels, h, w, stride, k, n, seed) => {
+          fc.pre(Math.ceil(h / stride) * Math.ceil(w / stride) * n > 8);
+          const model = repConvModel(3, channels, channels, stride, k, true);
+          await expectAgreement(wasm, stepCase(model, 4, { N: n, H: h, W: w }, 3, seed), threads);
+        },
+      );
+      await fc.assert(cases, { numRuns: Math.ceil(25 * share), seed: 1 });
+    },
+  },
+
+  // From two input channels on: the gradient of a lone weight before BatchNorm is nothing but ε and rounding.
+  {
+    name: 'pointwise RepConv: outputs, all gradients, statistics, any channel count',
+    async check(wasm, threads, share) {
+      const cases = fc.asyncProperty(
+        fc.integer({ min: 2, max: 40 }),
+        fc.integer({ min: 1, max: 40 }),
+        fc.integer({ min: 3, max: 9 }),
+        fc.integer({ min: 3, max: 9 }),
+        fc.integer({ min: 1, max: 4 }),
+        fc.integer({ min: 2, max: 4 }),
+        fc.integer({ min: 0, max: 1000 }),
+        async (channels, out, h, w, k, n, seed) => {
+          const model = repConvModel(1, channels, out, 1, k, false);
+          const one = stepCase(model, 4, { N: n, H: h, W: w }, 3, seed);
+          for (const repConv of FORMS) await expectAgreement(wasm, { ...one, repConv }, threads);
+        },
+      );
+      await fc.assert(cases, { numRuns: Math.ceil(15 * share), seed: 2 });
+    },
+  },
+
+  {
+    name: 'many positions: raw moments instead of centered rows',
+    async check(wasm, threads) {
+      for (const [kernel, stride, depthwise] of [
+        [1, 1, false],
+        [3, 1, true],
+        [3, 2, true],
+      ] as const) {
+        const model = repConvModel(kernel, 16, 24, stride, 2, depthwise);
+        const one = stepCase(model, 4, { N: 3, H: 37, W: 45 }, 3, 7);
+        for (const repConv of FORMS) await expectAgreement(wasm, { ...one, repConv }, threads);
+      }
+    },
+  },
+
+  {
+    name: 'wide matrices: packed correlations, whole and half panels, both forms, with and without a skip branch',
+    async check(wasm, threads) {
+      for (const out of [264, 280]) {
+        const one = stepCase(repConvModel(1, 264, out, 1, 1, false), 4, { N: 2, H: 9, W: 15 }, 3, 8);
+        for (const repConv of FORMS) await expectAgreement(wasm, { ...one, repConv }, threads);
+      }
+    },
+  },
+
+  {
+    name: 'a MobileOne with SE, any image size and number of input channels, three steps',
+    async check(wasm, threads) {
+      const model = mobileOne({
+        depths: [1, 2, 1, 1],
+        widths: [0.3, 0.25, 0.2, 0.1],
+        num_conv_branches: 2,
+        se_blocks: [0, 1, 0, 1],
+        rd_divisor: 8,
+        num_classes: 5,
+        in_chans: 4,
+      });
+      const one = stepCase(model, 5, { N: 6, H: 40, W: 37 }, 4, 3, { momentum: 0.9, nesterov: true, ema: true });
+      for (const repConv of ['auto', ...FORMS] as const)
+        await expectAgreement(wasm, { ...one, steps: 3, repConv }, threads);
+    },
+  },
+
+  {
+    name: 'eval: train form branch by branch, uint8 input with the preprocessing inside',
+    async check(wasm, threads) {
+      const model = mobileOne(
+        {
+          depths: [1, 1, 1, 1],
+          widths: [0.3, 0.25, 0.2, 0.1],
+          num_conv_branches: 3,
+          se_blocks: [0, 0, 1, 0],
+          rd_divisor: 8,
+          num_classes: 7,
+          in_chans: 3,
+        },
+        { features: true },
+      );
+      const graph = withPreprocess(model, { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] });
+      const image = { shape: [2, 41, 38, 3], data: new Uint8Array(2 * 41 * 38 * 3).map((_, i) => (i * 7919) % 256) };
+      await expectAgreement(
+        wasm,
+        { graph, dims: { N: 2, H: 41, W: 38 }, feeds: { image }, state: lively(model, 5) },
+        threads,
+      );
+    },
+  },
+];
