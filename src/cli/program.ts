@@ -128,6 +128,9 @@ function addMeasuring(program: TypedCommand, io: Io, finish: (code: number) => v
     .argument('[what]', `a variant, ${MODEL}`)
     .option('--size <n>', 'image side for the shapes and counts')
     .option('--fused', 'show the fused form of a variant')
+    .option('--plan', 'show how the wasm engine would train it: forms chosen, multiply-adds, memory')
+    .option('--batch <n>', 'images a step, for --plan (32)')
+    .option('--threads <n>', 'threads, for --plan (as many as cores)')
     .option('--json', 'print it as JSON')
     .action(async (what, options) => {
       const { infoCommand } = await import('./commands/info.ts');

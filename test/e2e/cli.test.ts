@@ -165,6 +165,21 @@ describe.skipIf(!built)('mobileone (built)', () => {
     expect(machine.engines).toHaveProperty('wasm');
   });
 
+  it('shows how a model would be trained, and what memory that takes', async () => {
+    const sizes = ['--plan', '--size', '64', '--threads', '2'];
+    const one = await cli(folder, 'info', 's1', ...sizes, '--batch', '16');
+    expect(one.out).toMatch(/^stages\.\d\.\d+ +RepConv +explicit +\d+ +\d+/m);
+    expect(one.out).toMatch(/batch 16, 64 px, 2 threads: [\d.]+ MiB of state, [\d.]+ MiB of activations/);
+    const plans = [8, 16].map(async (batch) => {
+      const { out } = await cli(folder, 'info', 's0', ...sizes, '--json', '--batch', String(batch));
+      return JSON.parse(out) as { nodes: { form?: string }[]; memory: { state: number; activations: number } };
+    });
+    const [small, large] = await Promise.all(plans);
+    expect(large!.nodes.some(({ form }) => form === 'online')).toBe(true);
+    expect(large!.memory.activations).toBeGreaterThan(1.2 * small!.memory.activations);
+    expect(large!.memory.state).toBe(small!.memory.state);
+  });
+
   it('begins with the weights of a model, whatever its classes', async () => {
     await makeImages(at('two'), 10, ['green', 'red']);
     const { code, out } = await cli(

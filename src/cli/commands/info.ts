@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { type Form, type ModelFile, modelGraph } from '../../checkpoint/model-file.ts';
 import { bind } from '../../graph/bind.ts';
 import { cost, countParams } from '../../graph/cost.ts';
@@ -10,11 +11,15 @@ import type { Io } from '../io.ts';
 import { describeMachine } from '../machine.ts';
 import { wholeNumber } from '../open-engine.ts';
 import { openModel } from '../open-model.ts';
+import { printTrainingPlan } from '../training-plan.ts';
 
 export interface InfoFlags {
   readonly size?: string | undefined;
   readonly fused?: true | undefined;
   readonly json?: true | undefined;
+  readonly plan?: true | undefined;
+  readonly batch?: string | undefined;
+  readonly threads?: string | undefined;
 }
 
 /** `mobileone info`: a variant, a file or a run layer by layer; without argument this machine. */
@@ -23,13 +28,25 @@ export async function infoCommand(io: Io, what: string | undefined, flags: InfoF
   if (what === undefined) return await machineInfo(io, flags.json === true);
   if (!existsSync(what) && !/[/\\.]/.test(what)) {
     const config = modelConfig(what);
+    if (flags.plan) return showPlan(io, config, size ?? 224, flags);
     describe(io, { title: `variant ${what}`, config, form: flags.fused ? 'fused' : 'train', size: size ?? 224 }, flags);
     return EXIT.ok;
   }
   const { path, model, run } = await openModel(what);
+  if (flags.plan) return showPlan(io, model.config, size ?? model.preprocessing.size, flags);
   const title = `${path}${model.variant ? `, ${model.variant}` : ''}`;
   const training = run && { data: run.meta.data, epoch: run.meta.epoch, epochs: run.recipe.epochs };
   describe(io, { title, ...model, size: size ?? model.preprocessing.size, model, training }, flags);
+  return EXIT.ok;
+}
+
+function showPlan(io: Io, config: MobileOneConfig, size: number, { batch, threads, json }: InfoFlags): number {
+  const sizes = {
+    batch: wholeNumber('--batch', batch) ?? 32,
+    size,
+    threads: wholeNumber('--threads', threads) ?? availableParallelism(),
+  };
+  printTrainingPlan(io, modelGraph(config, 'train'), config.num_classes, sizes, json === true);
   return EXIT.ok;
 }
 

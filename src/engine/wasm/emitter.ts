@@ -12,6 +12,8 @@ export interface Instruction {
 
 export interface Emitter {
   readonly threads: number;
+  /** Bytes of all transient buffers made so far. */
+  readonly transientBytes: number;
   /** Appends an instruction to the program. */
   emit(opcode: number, ...args: Arg[]): void;
   /** Appends an instruction that runs only after parameters were written (packing, folding). Its buffers persist. */
@@ -44,15 +46,20 @@ export function makeEmitter(threads: number): { emitter: Emitter; finish: () => 
   const constants: { ref: Ref; values: ArrayLike<number> }[] = [];
   const kept: Buffer[] = [];
   let zeroFloats = 0;
+  let transientBytes = 0;
   const zeroBuffer = { ...makeBuffer(0, true) };
 
   const make = (floats: number, persistent: boolean): Ref => {
     const buffer = makeBuffer(floats * 4, persistent);
     buffers.push(buffer);
+    if (!persistent) transientBytes += buffer.bytes;
     return { buffer, offset: 0 };
   };
   const emitter: Emitter = {
     threads,
+    get transientBytes() {
+      return transientBytes;
+    },
     emit(opcode, ...args) {
       for (const arg of args) if (isRef(arg)) touch(arg.buffer, main.length);
       main.push({ opcode, args });

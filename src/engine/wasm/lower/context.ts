@@ -6,6 +6,7 @@ import type { Emitter } from '../emitter.ts';
 import { pad8 } from '../layout.ts';
 import type { Ref } from '../memory.ts';
 import type { PlacedState } from '../state.ts';
+import type { RepConvCost } from './cost-model.ts';
 
 /** A value in memory: images `[N, H, W, stride]` (NHWC, channels padded), matrices `[N, stride]`. */
 export interface Value {
@@ -29,6 +30,8 @@ export interface LowerContext {
   readonly saved: Map<string, unknown>;
   /** How pointwise RepConvs are trained: the cheaper way for each, or always one. */
   readonly repConv: RepConvChoice;
+  /** What both forms of a pointwise RepConv in training cost, and the one chosen, by node name. */
+  readonly costs: Map<string, RepConvCost>;
   /** Channel stride of an image value. */
   strideOf(value: string): number;
   /** The one node that reads a value, if there is just one and it is not an output of the graph. */

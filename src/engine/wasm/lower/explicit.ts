@@ -35,10 +35,11 @@ function sizesOf(node: NodeOf<'RepConv'> | NodeOf<'RepConvGrad'>, x: Value): Siz
 export function prefersExplicit(context: LowerContext, node: NodeOf<'RepConv'>): boolean {
   const { attrs } = node;
   if (attrs.kernel_size > 1 || attrs.stride > 1 || attrs.num_conv_branches === 0) return false;
-  if (context.repConv !== 'auto') return context.repConv === 'explicit';
   const { P, K, O, J, skip } = sizesOf(node, inputOf(context, node, 0));
-  const size = { positions: P, K, O, branches: J, skip: skip > 0, needsInputGrad: true };
-  return repConvCost(size).form === 'explicit';
+  const cost = repConvCost({ positions: P, K, O, branches: J, skip: skip > 0, needsInputGrad: true });
+  const form = context.repConv === 'auto' ? cost.form : context.repConv;
+  context.costs.set(node.name, { ...cost, form });
+  return form === 'explicit';
 }
 
 /** Whether a node's forward was lowered branch by branch. */

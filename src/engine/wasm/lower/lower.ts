@@ -10,14 +10,25 @@ import { pad8 } from '../layout.ts';
 import type { Ref } from '../memory.ts';
 import { type PlacedState, placeState } from '../state.ts';
 import { floats, type LowerContext, type Value, valueAt } from './context.ts';
+import type { RepConvCost } from './cost-model.ts';
 import { paramLayouts } from './layouts.ts';
 import { imageStride, RULES } from './rules.ts';
+
+/** What the lowering decided for a node. */
+export interface NodePlan extends Partial<RepConvCost> {
+  readonly name: string;
+  readonly kind: OpKind;
+  /** Bytes of the transient buffers made for it: its output, what its gradient reads again, scratch. */
+  readonly bytes: number;
+}
 
 export interface Lowered extends Emitted {
   readonly state: PlacedState;
   /** Where each input is written, as it comes (NCHW floats, NHWC bytes, matrices, scalars). */
   readonly inputs: ReadonlyMap<string, Ref>;
   readonly outputs: ReadonlyMap<string, Value>;
+  /** What was decided for each node, in order. */
+  readonly nodes: readonly NodePlan[];
 }
 
 export function lower({ graph, shapes }: BoundGraph, threads: number, repConv: RepConvChoice = 'auto'): Lowered {
@@ -47,6 +58,7 @@ export function lower({ graph, shapes }: BoundGraph, threads: number, repConv: R
     values: new Map(),
     saved: new Map(),
     repConv,
+    costs: new Map(),
     strideOf,
     onlyReader(value) {
       const all = readers.get(value) ?? [];
@@ -68,10 +80,15 @@ export function lower({ graph, shapes }: BoundGraph, threads: number, repConv: R
       context.values.set(name, valueAt(raw, shape));
     }
   }
-  for (const node of graph.nodes) lowerNode(context, node);
+  const nodes = graph.nodes.map((node): NodePlan => {
+    const before = emitter.transientBytes;
+    lowerNode(context, node);
+    const { name, kind } = node;
+    return { name, kind, bytes: emitter.transientBytes - before, ...context.costs.get(name) };
+  });
   const outputs = new Map(Object.entries(graph.outputs).map(([name, value]) => [name, context.values.get(value)!]));
   for (const { ref } of outputs.values()) emitter.keep(ref);
-  return { ...finish(), state, inputs, outputs };
+  return { ...finish(), state, inputs, outputs, nodes };
 }
 
 function lowerNode<K extends OpKind>(context: LowerContext, node: NodeOf<K>): void {
