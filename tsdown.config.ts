@@ -5,7 +5,7 @@ const present = (entries: Record<string, string>): Record<string, string> =>
   Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(file)));
 
 /** Heavy packages stay outside the bundles: they are optional and loaded when asked for. */
-const neverBundle = [/^onnxruntime-/, /^vega/, 'sharp', 'onnx-buf', /^@bufbuild\//, 'yaml', /^node:/];
+const neverBundle = [/^onnxruntime-/, /^vega/, /^@tensorflow\//, /^@jax-js\//, 'sharp', 'onnx-buf', /^@bufbuild\//, 'yaml', /^node:/];
 
 const common = {
   format: 'esm',
@@ -38,6 +38,9 @@ export default defineConfig([
       'bench-step': 'bench/step.ts',
       'bench-loader': 'bench/loader.ts',
       'bench-profile': 'bench/profile.ts',
+      'bench-side': 'bench/side.ts',
+      'bench-kernels': 'bench/kernels.ts',
+      bench: 'bench/main.ts',
     }),
     outDir: 'build',
     dts: false,

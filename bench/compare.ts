@@ -1,0 +1,105 @@
+/** Training step, inference and memory: our side beside every peer, with the same flags of V8. */
+import { PEERS } from './peers/peers.ts';
+import {
+  type circumstances,
+  hasRevectorizer,
+  outputDifference,
+  row,
+  runInTurn,
+  type Settings,
+  type Side,
+} from './run.ts';
+import type { Row, SideSpec } from './spec.ts';
+
+export interface Subject {
+  readonly variant: string;
+  readonly k?: number | undefined;
+  readonly batch: number;
+  readonly size: number;
+  readonly threads: number;
+}
+
+export interface CompareOptions {
+  readonly task: SideSpec['task'];
+  readonly subject: Subject;
+  readonly runs: number;
+  /** Only this peer. */
+  readonly peer?: string | undefined;
+  readonly settings: Settings;
+  readonly common: ReturnType<typeof circumstances>;
+  readonly tell: (text: string) => void;
+}
+
+const REVECTORIZE = '--experimental-wasm-revectorize';
+
+/** Which peers can take part, by name. */
+function peersFor({ task, subject, peer, settings }: CompareOptions): string[] {
+  return Object.entries(PEERS)
+    .filter(([name, { tasks, script, maxThreads, small }]) => {
+      if (name === 'ours' || !tasks.includes(task) || (peer && peer !== name)) return false;
+      if (script && !settings.python) return false;
+      if (maxThreads && subject.threads > maxThreads) return false;
+      return !small || subject.batch * subject.size ** 2 <= 4 * 64 ** 2;
+    })
+    .map(([name]) => name);
+}
+
+export function subjectName({ variant, k, batch, size, threads }: Subject, width: string): string {
+  return `${variant.toUpperCase()}${k ? ` k=${k}` : ''}, ${size} px, batch ${batch}, ${threads} thread${threads > 1 ? 's' : ''}, ${width}`;
+}
+
+/**
+ * Compares at 128 bit (no flags on any side), and where V8 has it at 256 bit (wasm peers with the same flag). Peers outside V8 stand
+ * beside both. Gives rows of time, of memory (training) and of cold starts (inference).
+ */
+export async function compare(options: CompareOptions): Promise<Row[]> {
+  const { task, subject, runs, settings, common, tell } = options;
+  const widths = hasRevectorizer(settings.node) ? (['128 bit', '256 bit'] as const) : (['128 bit'] as const);
+  const peers = peersFor(options);
+  const rows: Row[] = [];
+  for (const width of widths) {
+    const wide = width === '256 bit' ? 'auto' : 'off';
+    const sides = ['ours', ...peers].map((side): Side => {
+      const flags = wide === 'auto' && side !== 'ours' && PEERS[side]!.wasm ? [REVECTORIZE] : [];
+      return { spec: { side, task, ...subject, runs, wide }, flags };
+    });
+    const [ours, ...theirs] = await runInTurn(sides, settings, tell);
+    const perImage = (ms: number): number => (task === 'train' ? ms / subject.batch : ms);
+    const what = { subject: subjectName(subject, width), ours: ours!.runtime };
+    const unit = task === 'train' ? 'ms/image' : 'ms';
+    if (peers.length === 0) {
+      rows.push(
+        row(
+          { bench: task, ...what, unit, peer: '' },
+          perImage(ours!.ms),
+          null,
+          { spread: spread(ours!, perImage) },
+          common,
+        ),
+      );
+    }
+    for (const [i, result] of theirs.entries()) {
+      const flags = sides[i + 1]!.flags.length ? `, ${REVECTORIZE}` : '';
+      const peer = `${result.runtime}${flags}`;
+      const difference = outputDifference(ours!, result);
+      rows.push(
+        row(
+          { bench: task, ...what, unit, peer },
+          perImage(ours!.ms),
+          perImage(result.ms),
+          { spread: spread(ours!, perImage), ...(difference === undefined ? {} : { difference }) },
+          common,
+        ),
+      );
+      if (task === 'infer')
+        rows.push(row({ bench: 'cold start', ...what, unit: 'ms', peer }, ours!.cold, result.cold, {}, common));
+      else rows.push(row({ bench: 'memory', ...what, unit: 'MB resident', peer }, ours!.rss, result.rss, {}, common));
+    }
+  }
+  return rows;
+}
+
+const spread = (
+  { spread: [low, high] }: { spread: [number, number] },
+  scale: (ms: number) => number,
+): [number, number] => [Number(scale(low).toPrecision(4)), Number(scale(high).toPrecision(4))];
