@@ -210,10 +210,10 @@ export function generate({ wide }) {
   write(
     'gemm.ts',
     `${imports}
-/** Rows go in blocks of 48; a rest of up to 24 joins the block before it, so that panels are not fetched again for a few rows. */
+/** Rows go in blocks of 24 (they stay in the first cache beside a panel); a rest of up to 12 joins the block before it, so that panels are not fetched again for a few rows. */
 @inline
 function blockEnd(s0: i32, r1: i32): i32 {
-  return r1 - s0 <= 72 ? r1 : s0 + 48;
+  return r1 - s0 <= 36 ? r1 : s0 + 24;
 }
 ${tiles(gemm)}
 ${gemmRow(wide ? 4 : 2)}
