@@ -25,10 +25,13 @@ function packageVersion(name: string): string | null {
 
 /** Describes the machine; opens the wasm engine to say which SIMD it found. */
 export async function describeMachine(): Promise<Machine> {
-  const { description, tuning, threads } = (await openEngine('wasm')).capabilities();
+  const { description, tuning, threads } = (await openEngine()).capabilities();
   return {
     ...describeDevice(),
-    engines: { wasm: `${description}, ${tuning}, ${threads} threads`, reference: 'float64, one thread' },
+    engines: {
+      wasm: `${description}, ${tuning}, ${threads} thread${threads > 1 ? 's' : ''} (--threads auto)`,
+      reference: 'float64, one thread',
+    },
     packages: Object.fromEntries(PACKAGES.map((name) => [name, packageVersion(name)])),
   };
 }

@@ -9,7 +9,8 @@ import { recipeOptions, type TrainFlags } from './train-flags.ts';
 
 const MODEL = 'a run folder, or a .safetensors file (of mobileone, timm or Apple)';
 const ENGINE = 'wasm or reference (wasm)';
-const THREADS = 'threads of the engine (as many as cores)';
+const THREADS = 'threads of the engine, or auto: as many as cores, at most 8 (auto)';
+const WIDE = '256-bit vectors where V8 has them: auto or off (auto); same results';
 
 /** Builds the program; `finish` gets the exit code of the verb that ran. */
 export function buildProgram(io: Io, finish: (code: number) => void): Command {
@@ -42,6 +43,7 @@ function addTraining(program: Command, io: Io, finish: (code: number) => void): 
     .option('--init <file>', `begin with the weights of a model: ${MODEL}`)
     .option('--preset <name>', `begin with a preset: ${Object.keys(PRESETS).join(', ')}`)
     .option('--recipe <file>', 'a YAML or JSON file of recipe fields')
+    .option('--wide <choice>', WIDE)
     .option('--strict', 'stop at an unreadable image instead of skipping it')
     .option('--json', 'print events, one JSON object a line');
   for (const option of recipeOptions()) train.addOption(option);
@@ -65,9 +67,11 @@ function addUsing(program: TypedCommand, io: Io, finish: (code: number) => void)
     .argument('[data]', "a folder of images by class (a run's own validation images)")
     .option('--split <name>', 'train, val, test or all (val where there is one, else all)')
     .option('--batch-size <n>', 'images a batch', '32')
+    .option('--wide <choice>', WIDE)
     .option('--strict', 'stop at an unreadable image instead of skipping it')
     .option('--engine <name>', ENGINE)
     .option('--threads <n>', THREADS)
+    .option('--wide <choice>', WIDE)
     .option('--json', 'print the result as JSON')
     .action(async (model, data, options) => {
       const { evalCommand } = await import('./commands/eval.ts');
@@ -81,6 +85,7 @@ function addUsing(program: TypedCommand, io: Io, finish: (code: number) => void)
     .option('--top <n>', 'classes to print', '5')
     .option('--engine <name>', ENGINE)
     .option('--threads <n>', THREADS)
+    .option('--wide <choice>', WIDE)
     .option('--json', 'print one JSON object an image')
     .action(async (model, images, options) => {
       const { predictCommand } = await import('./commands/predict.ts');
@@ -95,6 +100,7 @@ function addUsing(program: TypedCommand, io: Io, finish: (code: number) => void)
     .option('--bound <n>', 'largest logit difference allowed, relative to the largest logit', '1e-4')
     .option('--engine <name>', ENGINE)
     .option('--threads <n>', THREADS)
+    .option('--wide <choice>', WIDE)
     .option('--json', 'print the proof as JSON')
     .action(async (model, options) => {
       const { fuseCommand } = await import('./commands/fuse.ts');
@@ -114,6 +120,7 @@ function addUsing(program: TypedCommand, io: Io, finish: (code: number) => void)
     .option('--images <dir>', "images for the comparison (a run's own validation images)")
     .option('--engine <name>', ENGINE)
     .option('--threads <n>', THREADS)
+    .option('--wide <choice>', WIDE)
     .option('--json', 'print the result as JSON')
     .action(async (model, options) => {
       const { exportCommand } = await import('./commands/export.ts');
@@ -142,7 +149,8 @@ function addMeasuring(program: TypedCommand, io: Io, finish: (code: number) => v
     .argument('<model>', `a variant, ${MODEL}`)
     .option('--size <n>', "image side (the model's, or 224)")
     .option('--batch <n>', 'images a run', '1')
-    .option('--threads <n>', 'threads', '1')
+    .option('--threads <n>', 'threads, or auto', '1')
+    .option('--wide <choice>', WIDE)
     .option('--rounds <n>', 'rounds', '20')
     .option('--runs <n>', 'runs a round', '50')
     .option('--json', 'print the result as JSON')

@@ -14,6 +14,7 @@ export interface TrainFlags extends Readonly<Record<string, unknown>> {
   readonly preset?: string;
   readonly recipe?: string;
   readonly strict?: boolean;
+  readonly wide?: string;
   readonly json?: boolean;
 }
 

@@ -4,10 +4,10 @@
  */
 export class UserError extends Error {
   readonly hint: string;
-  /** Process exit code: 1 for the user's input, 2 for wrong usage. */
-  readonly exitCode: 1 | 2;
+  /** Process exit code: 1 for the user's input, 2 for wrong usage, 70 for a failure of ours that leaves the user something to do. */
+  readonly exitCode: 1 | 2 | 70;
 
-  constructor(message: string, hint = '', exitCode: 1 | 2 = 1) {
+  constructor(message: string, hint = '', exitCode: 1 | 2 | 70 = 1) {
     super(message);
     this.name = 'UserError';
     this.hint = hint;

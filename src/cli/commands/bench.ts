@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { describeDevice } from '../../bench/device-node.ts';
 import { type Measurement, measure } from '../../bench/measure.ts';
 import { MODEL_BENCH, type Protocol, shortProtocol } from '../../bench/protocol.ts';
@@ -10,13 +11,14 @@ import { mobileOne } from '../../models/mobileone.ts';
 import { modelConfig } from '../../models/registry.ts';
 import { EXIT } from '../exit.ts';
 import type { Io } from '../io.ts';
-import { openEngine, wholeNumber } from '../open-engine.ts';
+import { openEngine, threadCount, wholeNumber } from '../open-engine.ts';
 import { openModel } from '../open-model.ts';
 
 export interface BenchFlags {
   readonly size?: string | undefined;
   readonly batch: string;
   readonly threads: string;
+  readonly wide?: string | undefined;
   readonly rounds: string;
   readonly runs: string;
   readonly json?: true | undefined;
@@ -28,10 +30,10 @@ type Benchable = Pick<ModelFile, 'graph' | 'state' | 'form' | 'preprocessing' | 
 export async function benchCommand(io: Io, target: string, flags: BenchFlags): Promise<number> {
   const size = wholeNumber('--size', flags.size, 32);
   const batch = wholeNumber('--batch', flags.batch);
-  const threads = wholeNumber('--threads', flags.threads);
+  const threads = threadCount(flags.threads) ?? availableParallelism();
   const protocol = protocolOf(wholeNumber('--rounds', flags.rounds), wholeNumber('--runs', flags.runs));
   const model = isVariant(target) ? untrained(target) : (await openModel(target)).model;
-  const engine = await openEngine('wasm', threads);
+  const engine = await openEngine({ threads, wide: flags.wide });
   const { subjects, notes } = await modelSubjects(model, { engine, batch, threads, ...(size ? { size } : {}) });
   const results = await measure(subjects, protocol, (done, total) => {
     if (flags.json) return;

@@ -14,6 +14,7 @@ export interface EvalFlags {
   readonly batchSize: string;
   readonly engine?: string | undefined;
   readonly threads?: string | undefined;
+  readonly wide?: string | undefined;
   readonly strict?: true | undefined;
   readonly json?: true | undefined;
 }
@@ -21,7 +22,6 @@ export interface EvalFlags {
 /** `mobileone eval`: accuracy, what is confused with what, and the worst mistakes. */
 export async function evalCommand(io: Io, target: string, dir: string | undefined, flags: EvalFlags): Promise<number> {
   const batchSize = wholeNumber('--batch-size', flags.batchSize);
-  const threads = wholeNumber('--threads', flags.threads);
   const opened = await openModel(target);
   const images = await labeledImages(opened, dir, flags.split);
   const hooks = loaderHooks(io, flags.json);
@@ -30,7 +30,7 @@ export async function evalCommand(io: Io, target: string, dir: string | undefine
     ...hooks,
     strict: flags.strict,
   });
-  const engine = await openEngine(flags.engine ?? opened.run?.recipe.engine, threads);
+  const engine = await openEngine({ ...flags, name: flags.engine ?? opened.run?.recipe.engine });
   const program = await compileClassifier(engine, opened.model, batch);
   try {
     const result = (await evaluate(program, loader.epoch(0), opened.model.classes.length))!;

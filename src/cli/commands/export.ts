@@ -21,6 +21,7 @@ export interface ExportFlags {
   readonly license?: string | undefined;
   readonly engine?: string | undefined;
   readonly threads?: string | undefined;
+  readonly wide?: string | undefined;
   readonly json?: true | undefined;
 }
 
@@ -32,7 +33,6 @@ export async function exportCommand(io: Io, target: string, flags: ExportFlags):
   const { layout } = flags;
   if (layout !== 'nhwc' && layout !== 'nchw')
     throw new UserError(`There is no layout "${layout}".`, 'Choose nhwc or nchw.', 2);
-  const threads = wholeNumber('--threads', flags.threads);
   const opened = await openModel(target);
   const { run } = opened;
   const size = wholeNumber('--size', flags.size, 32) ?? opened.model.preprocessing.size;
@@ -43,7 +43,7 @@ export async function exportCommand(io: Io, target: string, flags: ExportFlags):
   const batch = Math.min(CHECK_BATCH, dataset.samples.length);
   const loader = await openEvalLoader(dataset, batch, model.preprocessing, loaderHooks(io, flags.json));
   try {
-    const engine = await openEngine(flags.engine ?? run?.recipe.engine, threads);
+    const engine = await openEngine({ ...flags, name: flags.engine ?? run?.recipe.engine });
     const shipped = model.form === 'train' ? (await fuseWithProof(engine, model, loader.epoch(0))).fused : model;
     const options: BundleOptions = {
       engine,

@@ -5,7 +5,7 @@ import { fuseWithProof, proofText, saveFused } from '../finish-run.ts';
 import { imagesForCheck } from '../image-files.ts';
 import type { Io } from '../io.ts';
 import { openEvalLoader } from '../open-data.ts';
-import { openEngine, wholeNumber } from '../open-engine.ts';
+import { openEngine } from '../open-engine.ts';
 import { openModel } from '../open-model.ts';
 import { loaderHooks } from '../progress.ts';
 
@@ -15,6 +15,7 @@ export interface FuseFlags {
   readonly bound: string;
   readonly engine?: string | undefined;
   readonly threads?: string | undefined;
+  readonly wide?: string | undefined;
   readonly json?: true | undefined;
 }
 
@@ -24,7 +25,6 @@ const PROOF_BATCH = 16;
 export async function fuseCommand(io: Io, target: string, flags: FuseFlags): Promise<number> {
   const bound = Number(flags.bound);
   if (!(bound > 0)) throw new UserError(`--bound must be a number above 0, got "${flags.bound}".`, '', 2);
-  const threads = wholeNumber('--threads', flags.threads);
   const opened = await openModel(target);
   requireForm(opened.model, 'train', 'to fuse it');
   const dataset = await imagesForCheck(opened, flags.images);
@@ -34,7 +34,7 @@ export async function fuseCommand(io: Io, target: string, flags: FuseFlags): Pro
   const batch = Math.min(PROOF_BATCH, dataset.samples.length);
   const loader = await openEvalLoader(dataset, batch, opened.model.preprocessing, loaderHooks(io, flags.json));
   try {
-    const engine = await openEngine(flags.engine ?? opened.run?.recipe.engine, threads);
+    const engine = await openEngine({ ...flags, name: flags.engine ?? opened.run?.recipe.engine });
     const { fused, proof } = await fuseWithProof(engine, opened.model, loader.epoch(0), bound);
     await saveFused(out, proofPath, fused, proof);
     io.out(flags.json ? JSON.stringify({ path: out, ...proof }) : `${out}  ${proofText(proof)}`);

@@ -9,7 +9,7 @@ import { modelConfig } from '../../models/registry.ts';
 import { EXIT } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { describeMachine } from '../machine.ts';
-import { wholeNumber } from '../open-engine.ts';
+import { threadCount, wholeNumber } from '../open-engine.ts';
 import { openModel } from '../open-model.ts';
 import { printTrainingPlan } from '../training-plan.ts';
 
@@ -44,7 +44,7 @@ function showPlan(io: Io, config: MobileOneConfig, size: number, { batch, thread
   const sizes = {
     batch: wholeNumber('--batch', batch) ?? 32,
     size,
-    threads: wholeNumber('--threads', threads) ?? availableParallelism(),
+    threads: threadCount(threads) ?? availableParallelism(),
   };
   printTrainingPlan(io, modelGraph(config, 'train'), config.num_classes, sizes, json === true);
   return EXIT.ok;

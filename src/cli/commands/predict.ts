@@ -13,6 +13,7 @@ export interface PredictFlags {
   readonly top: string;
   readonly engine?: string | undefined;
   readonly threads?: string | undefined;
+  readonly wide?: string | undefined;
   readonly json?: true | undefined;
 }
 
@@ -24,11 +25,10 @@ export async function predictCommand(
   flags: PredictFlags,
 ): Promise<number> {
   const top = wholeNumber('--top', flags.top);
-  const threads = wholeNumber('--threads', flags.threads);
   const { model, run } = await openModel(target);
   const files = await imageFiles(paths);
   const { evalImage } = await import('../../images/decode-node.ts');
-  const engine = await openEngine(flags.engine ?? run?.recipe.engine, threads);
+  const engine = await openEngine({ ...flags, name: flags.engine ?? run?.recipe.engine });
   const program = await compileClassifier(engine, model, 1);
   let failed = false;
   try {

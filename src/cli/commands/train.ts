@@ -27,7 +27,7 @@ export async function trainCommand(
   const plan =
     flags.resume === undefined ? await planNewRun(dir, flags, commandLine) : await planResumedRun(dir, flags);
   const { recipe, files } = plan;
-  const engine = await openEngine(recipe.engine, recipe.threads);
+  const engine = await openEngine({ name: recipe.engine, threads: recipe.threads, wide: flags.wide });
   const show = showEvents(io, flags.json === true);
   const events = eventSink(plan, show);
   const seen = new Set<string>();
