@@ -5,7 +5,17 @@ const present = (entries: Record<string, string>): Record<string, string> =>
   Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(file)));
 
 /** Heavy packages stay outside the bundles: they are optional and loaded when asked for. */
-const neverBundle = [/^onnxruntime-/, /^vega/, /^@tensorflow\//, /^@jax-js\//, 'sharp', 'onnx-buf', /^@bufbuild\//, 'yaml', /^node:/];
+const neverBundle = [
+  /^onnxruntime-/,
+  /^vega/,
+  /^@tensorflow\//,
+  /^@jax-js\//,
+  'sharp',
+  'onnx-buf',
+  /^@bufbuild\//,
+  'yaml',
+  /^node:/,
+];
 
 const common = {
   format: 'esm',
@@ -32,6 +42,14 @@ export default defineConfig([
   },
   {
     ...common,
+    platform: 'browser',
+    entry: present({ 'engine-page': 'test/engine/cases/page.ts' }),
+    outDir: 'build',
+    clean: false,
+    dts: false,
+  },
+  {
+    ...common,
     entry: present({
       golden: 'test/golden/golden.ts',
       demo: 'examples/emoji/demo.ts',
@@ -43,6 +61,7 @@ export default defineConfig([
       bench: 'bench/main.ts',
     }),
     outDir: 'build',
+    clean: false,
     dts: false,
   },
 ]);
