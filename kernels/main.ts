@@ -93,6 +93,7 @@ function execute(p: usize, tid: i32, nt: i32): void {
     case op.LOSS_GRAD: losses.lossGrad(p, tid, nt); break;
     case op.SGD: update.sgd(p, tid, nt); break;
     case op.EMA: update.ema(p, tid, nt); break;
+    case op.ADAMW: update.adamw(p, tid, nt); break;
     default: unreachable();
   }
 }

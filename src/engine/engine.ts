@@ -1,6 +1,6 @@
 /**
  * The contract of an engine. An engine compiles a graph, with batch and image size bound, into a program that owns
- * its state (parameters, momentum, EMA, running statistics) and runs on named tensors.
+ * its state (parameters, running statistics, what optimizer and EMA keep) and runs on named tensors.
  * The float64 reference engine (`reference/`) is the meaning of every op; the others are tested against it.
  */
 import type { StateDict, Tensor } from '../core/tensor.ts';
@@ -48,10 +48,11 @@ export interface Program {
    */
   run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>;
   /**
-   * Reads a parameter, or `momentum:<param>`, `ema:<param>`, `grad:<param>` (the last step's), in its logical shape.
+   * Reads a parameter, its state (`momentum:<param>`, `exp_avg:<param>`, `ema:<param>` …, see `graph/state.ts`), or
+   * `grad:<param>` (the last step's), in its logical shape.
    */
   read(name: string): Tensor;
-  /** Writes a parameter, `momentum:<param>` or `ema:<param>`. */
+  /** Writes a parameter or its state. */
   write(name: string, value: Tensor): void;
   /** Names that `read` and `write` know, gradients left out. */
   readonly stateNames: readonly string[];

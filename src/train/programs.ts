@@ -28,6 +28,17 @@ export interface ProgramSizes {
   readonly calibrationBatch: number;
 }
 
+/** The training step that a recipe asks for. */
+export function stepGraph(model: Graph, recipe: Recipe, classes: number): Graph {
+  const { optimizer, momentum, nesterov, beta1, beta2, opt_eps: epsilon } = recipe;
+  const ema = recipe.ema_decay > 0;
+  return trainStep(
+    model,
+    classes,
+    optimizer === 'adamw' ? { optimizer, beta1, beta2, epsilon, ema } : { optimizer, momentum, nesterov, ema },
+  );
+}
+
 /**
  * Compiles the programs of a run. `model` takes uint8 `image` (`withPreprocess`) and is in train form. The state is the
  * checkpoint's, or `initial` over values drawn from the recipe's seed; the moving average begins at those.
@@ -51,15 +62,14 @@ export async function compilePrograms(
   };
   try {
     const ema = recipe.ema_decay > 0;
-    const { momentum, nesterov } = recipe;
-    const step = await compile(trainStep(model, sizes.classes, { momentum, nesterov, ema }), recipe.batch_size);
+    const step = await compile(stepGraph(model, recipe, sizes.classes), recipe.batch_size);
     const calibrate = recipe.recalibrate_images > 0;
     const calibration = calibrate ? await compile(calibrationGraph(model), sizes.calibrationBatch) : undefined;
     const evaluation = await compile(fuseGraph(model), sizes.evalBatch);
     const { resume, initial = new Map() } = start;
     const missing = loadState(step, resume?.state ?? startingState(model, recipe.seed, ema, initial));
     invariant(
-      missing.every((name) => !resume && name.startsWith('momentum:')),
+      missing.every((name) => !resume && name.includes(':') && !name.startsWith('ema:')),
       `the state lacks ${missing[0]}`,
     );
     return {

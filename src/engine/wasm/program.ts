@@ -4,6 +4,7 @@ import { INSTRUCTION_WORDS } from '../../../kernels/opcodes.ts';
 import { UserError } from '../../core/errors.ts';
 import { sizeOf, type Tensor } from '../../core/tensor.ts';
 import type { BoundGraph } from '../../graph/bind.ts';
+import { statePrefixes } from '../../graph/state.ts';
 import type { MemoryPlan, Program, RepConvChoice } from '../engine.ts';
 import { addressOf, encode } from './emitter.ts';
 import { pack, unpack } from './layout.ts';
@@ -11,10 +12,9 @@ import type { Value } from './lower/context.ts';
 import { lower } from './lower/lower.ts';
 import { MAX_MEMORY_BYTES, planMemory } from './memory.ts';
 import type { Kernels, Runner } from './platform.ts';
-import type { Arena } from './state.ts';
+import { type Arena, arenasOf } from './state.ts';
 
 const PAGE = 65536;
-const PREFIXES: Readonly<Record<string, Arena>> = { 'momentum:': 'momentum', 'ema:': 'ema', 'grad:': 'grad' };
 
 /** Compiles a bound graph to a program on `threads` threads. */
 export async function makeProgram(
@@ -45,23 +45,21 @@ export async function makeProgram(
   const runner: Runner = await kernels.start(memory, threads);
   let dirty = preparation.length > 0;
 
+  const arenas = arenasOf(bound.graph);
   const resolve = (
     name: string,
   ): { array: Float32Array; slot: NonNullable<ReturnType<typeof state.slots.get>>; arena: Arena } => {
-    const prefix = Object.keys(PREFIXES).find((candidate) => name.startsWith(candidate));
-    const param = prefix ? name.slice(prefix.length) : name;
-    const arena = prefix ? PREFIXES[prefix]! : 'param';
+    const arena = arenas.find((candidate) => name.startsWith(`${candidate}:`)) ?? 'param';
+    const param = arena === 'param' ? name : name.slice(arena.length + 1);
     const slot = state.slots.get(param);
     if (!slot) throw new TypeError(`the program has no state named "${name}"`);
     return { array: floatsAt(addressOf(state.refOf(param, arena)), slot.layout.size), slot, arena };
   };
 
   const learnable = [...state.slots].filter(([, slot]) => slot.region !== 'statistics').map(([name]) => name);
-  const kinds = new Set(bound.graph.nodes.map(({ kind }) => kind));
   const stateNames = [
     ...Object.keys(bound.graph.params).filter((name) => state.slots.has(name)),
-    ...(kinds.has('Sgd') ? learnable.map((name) => `momentum:${name}`) : []),
-    ...(kinds.has('Ema') ? learnable.map((name) => `ema:${name}`) : []),
+    ...statePrefixes(bound.graph).flatMap((prefix) => learnable.map((name) => `${prefix}:${name}`)),
   ];
   const memoryPlan: MemoryPlan = { state: state.bytes, activations: plan.transient };
 

@@ -1,6 +1,7 @@
 /** Plain convolutions and linear layers: packed once for inference, in every step for training. */
 import * as op from '../../../../kernels/opcodes.ts';
 import type { NodeOf } from '../../../graph/graph.ts';
+import { updatesParameters } from '../../../graph/state.ts';
 import { pad8 } from '../layout.ts';
 import type { Ref } from '../memory.ts';
 import { fusedRelu, inputOf, type LowerContext, makeOutput, rows, type Value } from './context.ts';
@@ -26,7 +27,7 @@ function packedWeights(
 ): { panels: Ref; bias: Ref; O: number } {
   const { emitter, state } = context;
   const O = pad8(y.c);
-  const training = context.graph.nodes.some(({ kind }) => kind === 'Sgd');
+  const training = updatesParameters(context.graph);
   const panels = training ? emitter.scratch(O * K) : emitter.persistent(O * K);
   (training ? emitter.emit : emitter.prepare)(op.PACK_ROWS, state.refOf(node.params.weight!), panels, O, K, rowLength);
   const bias = node.params.bias ? state.refOf(node.params.bias) : emitter.zeros(O);

@@ -71,7 +71,7 @@ export function lower({ graph, shapes }: BoundGraph, threads: number, repConv: R
     const shape = shapes.get(name)!;
     const raw = emitter.persistent(shape.reduce((a, b) => a * b, 1));
     inputs.set(name, raw);
-    if (shape.length === 4 && dtype === 'float32') {
+    if (dtype === 'float32' && (shape.length === 4 || (shape.length === 2 && !isTarget(readers.get(name) ?? [])))) {
       const value = valueAt(raw, shape, strideOf(name));
       const ref = emitter.scratch(floats(value));
       emitter.emit(op.NCHW_TO_NHWC, raw, ref, value.n, value.c, value.h * value.w, value.stride);
@@ -95,6 +95,11 @@ function lowerNode<K extends OpKind>(context: LowerContext, node: NodeOf<K>): vo
   const rule = RULES[node.kind] as ((context: LowerContext, node: NodeOf<K>) => void) | undefined;
   if (!rule) throw new TypeError(`node "${node.name}": the wasm engine has no ${node.kind}`);
   rule(context, node);
+}
+
+/** Whether a matrix is only the target of a loss, which reads it as it comes; what others read gets padded rows. */
+function isTarget(readers: readonly Node[]): boolean {
+  return readers.every(({ kind }) => kind === 'SoftmaxCrossEntropyLoss' || kind === 'SoftmaxCrossEntropyLossGrad');
 }
 
 /** Values that are the image itself: float inputs of rank 4, and what Preprocess makes. */

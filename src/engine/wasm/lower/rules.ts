@@ -17,7 +17,7 @@ import { lowerDenseForward, lowerDenseGrad } from './dense.ts';
 import { lowerDepthwiseForward, lowerDepthwiseGrad } from './depthwise.ts';
 import { isExplicit, lowerExplicitForward, lowerExplicitGrad, prefersExplicit } from './explicit.ts';
 import { lowerConv, lowerLinear, lowerLinearGrad } from './linear.ts';
-import { lowerEma, lowerSgd } from './update.ts';
+import { lowerAdamW, lowerEma, lowerSgd } from './update.ts';
 
 type Rule<K extends OpKind> = (context: LowerContext, node: NodeOf<K>) => void;
 
@@ -162,6 +162,7 @@ export const RULES: { readonly [K in OpKind]?: Rule<K> } = {
   },
   SigmoidGrad: elementwise(op.SIGMOID_GRAD, [0, 1]),
   Sgd: lowerSgd,
+  AdamW: lowerAdamW,
   Ema: lowerEma,
 };
 
