@@ -68,12 +68,13 @@ export function selfTestCases(): SelfTestCase[] {
   return [training, inference, otherTraining(), otherOps()];
 }
 
-/** A training step with what a MobileOne's own does not have: another optimizer. */
+/** A training step with what a MobileOne's own does not have: a dense convolution behind another, another optimizer. */
 function otherTraining(): SelfTestCase {
   const g = graphBuilder('dense');
   const x = g.input('input', ['N', 16, 'H', 'W']);
-  const first = g.op('Relu', 'first.act', [g.repConv('first', x, blockAttrs(16, 24, 3, { stride: 2 }))], {});
-  const pooled = g.op('Flatten', 'flat', [g.op('GlobalAveragePool', 'pool', [first], {})], {});
+  const first = g.op('Relu', 'first.act', [g.repConv('first', x, blockAttrs(16, 24, 3, { stride: 1 }))], {});
+  const second = g.op('Relu', 'second.act', [g.repConv('second', first, blockAttrs(24, 24, 3, { stride: 2 }))], {});
+  const pooled = g.op('Flatten', 'flat', [g.op('GlobalAveragePool', 'pool', [second], {})], {});
   g.declare({ 'head.weight': { shape: [3, 24], role: 'weight' }, 'head.bias': { shape: [3], role: 'bias' } });
   const model = g.build({
     logits: g.op('Gemm', 'head', [pooled], {}, { weight: 'head.weight', bias: 'head.bias' }),
