@@ -1,7 +1,7 @@
 /** The three programs of a run: the training step, recalibration, and evaluation of the fused form. */
 import { invariant } from '../core/errors.ts';
 import type { StateDict } from '../core/tensor.ts';
-import { type Engine, loadState, type Program } from '../engine/engine.ts';
+import { type Engine, loadState, type MemoryPlan, type Program } from '../engine/engine.ts';
 import { type Graph, isLearnable } from '../graph/graph.ts';
 import { fuseGraph } from '../graph/passes/fuse.ts';
 import { initialState } from '../models/init.ts';
@@ -37,6 +37,13 @@ export function stepGraph(model: Graph, recipe: Recipe, classes: number): Graph 
     classes,
     optimizer === 'adamw' ? { optimizer, beta1, beta2, epsilon, ema } : { optimizer, momentum, nesterov, ema },
   );
+}
+
+/** Plans the training step of a recipe without allocating it; undefined for engines that can't tell beforehand. */
+export function planStep(engine: Engine, model: Graph, recipe: Recipe, classes: number): MemoryPlan | undefined {
+  const { batch_size: N, size, threads } = recipe;
+  const options = { dims: { N, H: size, W: size }, ...(threads === null ? {} : { threads }) };
+  return engine.plan?.(stepGraph(model, recipe, classes), options);
 }
 
 /**
