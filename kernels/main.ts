@@ -9,6 +9,7 @@ import * as direct from './depthwise-direct';
 import * as dwGrad from './depthwise-grad';
 import * as explicit from './explicit';
 import * as ew from './elementwise';
+import * as fold from './fold';
 import * as losses from './loss';
 import * as pack from './pack';
 import * as update from './update';
@@ -93,6 +94,8 @@ function execute(p: usize, tid: i32, nt: i32): void {
     case op.LOSS_GRAD: losses.lossGrad(p, tid, nt); break;
     case op.SGD: update.sgd(p, tid, nt); break;
     case op.EMA: update.ema(p, tid, nt); break;
+    case op.ADAMW: update.adamw(p, tid, nt); break;
+    case op.COL2IM: fold.col2im(p, tid, nt); break;
     default: unreachable();
   }
 }

@@ -51,6 +51,8 @@ export const EXPLICIT_OUTPUT = 62;
 export const EXPLICIT_REDUCE = 63;
 export const EXPLICIT_FOLD_GRAD = 64;
 export const EXPLICIT_INPUT_GRAD = 65;
+export const ADAMW = 70;
+export const COL2IM = 75;
 
 /** 32-bit words of one instruction: the opcode and its arguments. */
 export const INSTRUCTION_WORDS = 28;

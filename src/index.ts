@@ -16,6 +16,7 @@ export {
   loadState,
   type Program,
   readState,
+  TooLargeError,
   unsupportedNodes,
 } from './engine/engine.ts';
 export { type ToOnnxOptions, toOnnx } from './engine/onnx/to-onnx.ts';

@@ -1,6 +1,7 @@
 /**
  * Everything a run needs to go on as if it had never stopped, as one safetensors file: parameters, running
- * statistics, `momentum:<param>`, `ema:<param>`, and the rest as JSON under the metadata key `mobileone.checkpoint`.
+ * statistics, what optimizer and EMA keep (`momentum:<param>`, `exp_avg:<param>`, `ema:<param>` …), and the rest as
+ * JSON under the metadata key `mobileone.checkpoint`.
  */
 import { UserError } from '../core/errors.ts';
 import type { EpochMetrics } from '../core/events.ts';
@@ -37,7 +38,7 @@ export interface Checkpoint {
 
 const LAYOUT = 1;
 
-/** Writes a checkpoint; momentum and EMA may be missing (before the first step), parameters may not. */
+/** Writes a checkpoint; what optimizer and EMA keep may be missing (before the first step), parameters may not. */
 export function encodeCheckpoint({ meta, state }: Checkpoint): Uint8Array {
   checkState(modelGraph(meta.config, 'train'), parametersOf(state));
   return encodeSafetensors(state, { [CHECKPOINT_KEY]: JSON.stringify({ layout: LAYOUT, ...meta }) });

@@ -40,13 +40,8 @@ function pickSamples({ classes, samples }: Dataset, count: number, seed: number)
   return { classes, samples: Array.from(order.subarray(0, count), (i) => samples[i]!) };
 }
 
-/** Opens the three loaders of a run. Throws a UserError when there are fewer training images than a batch. */
-export async function openLoaders(
-  data: SplitDataset,
-  recipe: Recipe,
-  preprocessing: Preprocessing,
-  hooks: LoaderHooks,
-): Promise<RunLoaders> {
+/** Throws a UserError when there are fewer training images than a batch, or no validation images. */
+export function requireImages(data: SplitDataset, recipe: Recipe): void {
   const images = data.train.samples.length;
   if (images < recipe.batch_size)
     throw new UserError(
@@ -55,6 +50,15 @@ export async function openLoaders(
     );
   if (data.val.samples.length === 0)
     throw new UserError('There are no validation images.', 'Add images, so that each class has at least two.');
+}
+
+/** Opens the three loaders of a run, whose data has enough images (`requireImages`). */
+export async function openLoaders(
+  data: SplitDataset,
+  recipe: Recipe,
+  preprocessing: Preprocessing,
+  hooks: LoaderHooks,
+): Promise<RunLoaders> {
   const common = {
     size: recipe.size,
     seed: recipe.seed,

@@ -52,7 +52,8 @@ export function printTrainingPlan(
   }
   io.out(
     `\ntraining step, batch ${batch}, ${size} px, ${threads} thread${threads > 1 ? 's' : ''}: ` +
-      `${mebibytes(memory.state)} MiB of state, ${mebibytes(memory.activations)} MiB of activations and scratch at the peak`,
+      `${mebibytes(memory.state)} MiB of state, ${mebibytes(memory.activations)} MiB of activations and scratch at the peak` +
+      (memory.recomputed ? ', depthwise outputs computed twice to save some' : ''),
   );
   io.out(
     'A form is chosen for pointwise RepConvs only: online (one convolution, moments of its input) or explicit (branch by branch).',

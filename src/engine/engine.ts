@@ -1,8 +1,9 @@
 /**
  * The contract of an engine. An engine compiles a graph, with batch and image size bound, into a program that owns
- * its state (parameters, momentum, EMA, running statistics) and runs on named tensors.
+ * its state (parameters, running statistics, what optimizer and EMA keep) and runs on named tensors.
  * The float64 reference engine (`reference/`) is the meaning of every op; the others are tested against it.
  */
+import { UserError } from '../core/errors.ts';
 import type { StateDict, Tensor } from '../core/tensor.ts';
 import type { Dims } from '../graph/bind.ts';
 import type { Graph } from '../graph/graph.ts';
@@ -22,6 +23,9 @@ export interface Capabilities {
 /** `auto`: the form that costs fewer multiply-adds, for each node. */
 export type RepConvChoice = 'auto' | 'online' | 'explicit';
 
+/** `auto`: `depthwise` where a program would be large, or not fit otherwise. */
+export type RecomputeChoice = 'auto' | 'never' | 'depthwise';
+
 export interface CompileOptions {
   /** Sizes of the graph's named dimensions, e.g. `{ N: 1, H: 224, W: 224 }`. */
   readonly dims: Dims;
@@ -32,6 +36,24 @@ export interface CompileOptions {
    * results up to rounding. Only the wasm engine has a choice. Default `auto`.
    */
   readonly repConv?: RepConvChoice;
+  /**
+   * What a training step computes once more in the backward pass instead of keeping it, with the same results: nothing, or the
+   * outputs of depthwise RepConvs. Only the wasm engine has a choice. Default `auto`.
+   */
+  readonly recompute?: RecomputeChoice;
+  /** Bytes that a program of the wasm engine may use at most; default: what WebAssembly can address. */
+  readonly memoryLimit?: number;
+}
+
+/** A program that needs more memory than there is. */
+export class TooLargeError extends UserError {
+  /** The largest batch that fits, 0 if none does; undefined if the graph has no batch to choose. */
+  readonly largestBatch: number | undefined;
+
+  constructor(message: string, hint: string, largestBatch: number | undefined) {
+    super(message, hint);
+    this.largestBatch = largestBatch;
+  }
 }
 
 export interface MemoryPlan {
@@ -39,6 +61,8 @@ export interface MemoryPlan {
   readonly state: number;
   /** Bytes of activations, gradients and scratch at the peak. */
   readonly activations: number;
+  /** Whether a part of the activations is computed twice instead of being kept. */
+  readonly recomputed?: boolean;
 }
 
 export interface Program {
@@ -48,10 +72,11 @@ export interface Program {
    */
   run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>;
   /**
-   * Reads a parameter, or `momentum:<param>`, `ema:<param>`, `grad:<param>` (the last step's), in its logical shape.
+   * Reads a parameter, its state (`momentum:<param>`, `exp_avg:<param>`, `ema:<param>` …, see `graph/state.ts`), or
+   * `grad:<param>` (the last step's), in its logical shape.
    */
   read(name: string): Tensor;
-  /** Writes a parameter, `momentum:<param>` or `ema:<param>`. */
+  /** Writes a parameter or its state. */
   write(name: string, value: Tensor): void;
   /** Names that `read` and `write` know, gradients left out. */
   readonly stateNames: readonly string[];
@@ -65,6 +90,11 @@ export interface Engine {
   capabilities(): Capabilities;
   /** Compiles a graph; parameters start at zero until written. Throws, naming op and node, what it can't run. */
   compile(graph: Graph, options: CompileOptions): Promise<Program>;
+  /**
+   * What compiling would take, without allocating it; throws a TooLargeError as compiling would, with the largest batch
+   * that fits. Engines that can't tell beforehand have none.
+   */
+  plan?(graph: Graph, options: CompileOptions): MemoryPlan;
 }
 
 /** Lists the nodes an engine can't run, as `name (Kind)`. */

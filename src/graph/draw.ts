@@ -21,7 +21,7 @@ const FAMILIES: readonly { readonly label: string; readonly color: string; reado
     },
     { label: 'other', color: '#e3e6ea', has: () => true },
   ];
-const UPDATES = /Grad$|Loss$|^Sgd$|^Ema$/;
+const UPDATES = /Grad$|Loss$|^Sgd$|^AdamW$|^Ema$/;
 
 interface Block {
   readonly path: string;

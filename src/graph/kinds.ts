@@ -33,7 +33,7 @@ export interface ConvAttrs {
   readonly group: number;
 }
 
-/** One parameter's update in an `Sgd` node. State `momentum:<param>` belongs to it. */
+/** One parameter's update in an optimizer node. Its state is named in `state.ts`. */
 export interface ParamUpdate {
   readonly param: string;
   readonly grad: string;
@@ -95,6 +95,18 @@ export interface OpAttrs {
    * g ← g + weight_decay · w (where decay); buf ← momentum · buf + g; w ← w − lr · (nesterov ? g + momentum · buf : buf).
    */
   Sgd: { readonly momentum: number; readonly nesterov: boolean; readonly updates: readonly ParamUpdate[] };
+  /**
+   * (lr [], weight_decay [], step [], …grads) → updates parameters, `exp_avg:<param>` and `exp_avg_sq:<param>` in place
+   * (torch.optim.AdamW; Loshchilov & Hutter, arXiv 1711.05101). `step` counts the updates, this one included, from 1:
+   * w ← w − lr · weight_decay · w (where decay); m ← m + (1 − beta1)(g − m); v ← v + (1 − beta2)(g² − v);
+   * w ← w − lr / (1 − beta1^step) · m / (√(v / (1 − beta2^step)) + epsilon).
+   */
+  AdamW: {
+    readonly beta1: number;
+    readonly beta2: number;
+    readonly epsilon: number;
+    readonly updates: readonly ParamUpdate[];
+  };
   /** (ema_decay []) → state `ema:<param>` ← ema_decay · ema + (1 − ema_decay) · param, for each named parameter */
   Ema: { readonly params: readonly string[] };
 }

@@ -183,6 +183,15 @@ export const OPS: { readonly [K in OpKind]: OpRule<K> } = {
   GlobalAveragePoolGrad: { infer: same, macs: none },
   FlattenGrad: { infer: same, macs: none },
   Sgd: { infer: () => [], macs: none },
+  AdamW: {
+    infer: ({ attrs }) => {
+      check(Math.fround(attrs.epsilon) > 0, `epsilon must be above 0 in float32, got ${attrs.epsilon}`);
+      for (const beta of [attrs.beta1, attrs.beta2])
+        check(beta >= 0 && beta < 1, `betas must be of at least 0 and below 1, got ${beta}`);
+      return [];
+    },
+    macs: none,
+  },
   Ema: { infer: () => [], macs: none },
 };
 

@@ -1,6 +1,6 @@
 /**
  * The one table of recipe fields: defaults, ranges, flags, documentation and JSON schema are all made from it.
- * Defaults are the paper's recipe (§4.1), but for the batch: 256 images at 224 px do not fit a WebAssembly memory.
+ * Defaults are the paper's recipe (§4.1), but for the batch: 256 images at 224 px take 2.8 GB of memory.
  */
 import type { FieldName, FourNumbers, Recipe } from './recipe.ts';
 
@@ -113,13 +113,20 @@ export const FIELDS: { readonly [K in FieldName]: FieldOf<Recipe[K]> } = {
     min: 2,
     text: 'Images a step. The paper uses 256; lr scales with it, so a smaller batch follows the same recipe.',
   },
+  optimizer: {
+    group: 'optimization',
+    type: 'text',
+    default: 'sgd',
+    choices: ['sgd', 'adamw'],
+    text: 'What updates the weights: sgd with momentum, or adamw (Adam with decoupled weight decay, as in PyTorch).',
+  },
   lr: {
     group: 'optimization',
     type: 'number',
     default: null,
     min: 0,
     above: true,
-    auto: '0.1 · batch_size / 256',
+    auto: '0.1 · batch_size / 256 for sgd, 0.001 · √(batch_size / 64) for adamw',
     text: 'Learning rate after warm-up (absolute, for the batch as it is); follows a cosine down to min_lr.',
   },
   min_lr: {
@@ -145,13 +152,38 @@ export const FIELDS: { readonly [K in FieldName]: FieldOf<Recipe[K]> } = {
     below: true,
     text: "SGD's momentum.",
   },
-  nesterov: { group: 'optimization', type: 'boolean', default: false, text: "Use Nesterov's form of momentum." },
+  nesterov: { group: 'optimization', type: 'boolean', default: false, text: "SGD in Nesterov's form of momentum." },
+  beta1: {
+    group: 'optimization',
+    type: 'number',
+    default: 0.9,
+    min: 0,
+    max: 1,
+    below: true,
+    text: "AdamW's decay of the average gradient.",
+  },
+  beta2: {
+    group: 'optimization',
+    type: 'number',
+    default: 0.999,
+    min: 0,
+    max: 1,
+    below: true,
+    text: "AdamW's decay of the average squared gradient.",
+  },
+  opt_eps: {
+    group: 'optimization',
+    type: 'number',
+    default: 1e-8,
+    min: 1e-30,
+    text: "AdamW's epsilon, added to the root of the average squared gradient.",
+  },
   weight_decay: {
     group: 'optimization',
     type: 'number',
     default: 1e-4,
     min: 0,
-    text: 'Weight decay at the start; norm parameters and biases get none.',
+    text: 'Weight decay at the start; norm parameters and biases get none. A usual value for adamw is 0.05.',
   },
   weight_decay_end: {
     group: 'optimization',

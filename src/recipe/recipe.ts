@@ -3,6 +3,8 @@
 /** Per-stage numbers, stages 1 to 4. */
 export type FourNumbers = readonly [number, number, number, number];
 
+export type OptimizerName = 'sgd' | 'adamw';
+
 /** `null` means "auto": taken from the variant, the batch size or the machine, as the field's text says. */
 export interface Recipe {
   readonly variant: string;
@@ -14,11 +16,15 @@ export interface Recipe {
 
   readonly epochs: number;
   readonly batch_size: number;
+  readonly optimizer: OptimizerName;
   readonly lr: number | null;
   readonly min_lr: number;
   readonly warmup_epochs: number;
   readonly momentum: number;
   readonly nesterov: boolean;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly opt_eps: number;
   readonly weight_decay: number;
   readonly weight_decay_end: number;
   readonly label_smoothing: number;
@@ -48,7 +54,10 @@ export interface Recipe {
 
 export type FieldName = keyof Recipe;
 
-/** The learning rate a run starts from: the recipe's, or 0.1 per 256 images of batch (paper §4.1). */
-export function baseLearningRate(recipe: Recipe): number {
-  return recipe.lr ?? (0.1 * recipe.batch_size) / 256;
+/**
+ * The learning rate a run starts from: the recipe's, or by its optimizer 0.1 per 256 images of batch (paper §4.1), or
+ * PyTorch's 0.001 at 64 images, growing with the root of the batch (Malladi et al., arXiv 2205.10287).
+ */
+export function baseLearningRate({ lr, optimizer, batch_size }: Recipe): number {
+  return lr ?? (optimizer === 'adamw' ? 0.001 * Math.sqrt(batch_size / 64) : (0.1 * batch_size) / 256);
 }

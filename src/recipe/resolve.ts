@@ -3,7 +3,7 @@ import { UserError } from '../core/errors.ts';
 import { DEFAULT_RECIPE } from './fields.ts';
 import { checkFieldName, flagOf, parseField } from './parse.ts';
 import { findPreset } from './presets.ts';
-import { baseLearningRate, type FieldName, type Recipe } from './recipe.ts';
+import { baseLearningRate, type FieldName, type OptimizerName, type Recipe } from './recipe.ts';
 
 export interface RecipeSources {
   /** The architecture of a model that training begins with; it replaces defaults. */
@@ -42,8 +42,18 @@ export function resolveRecipe(sources: RecipeSources): ResolvedRecipe {
   apply(fileValues, () => sources.file!.name);
   apply(sources.flags ?? {}, flagOf);
 
+  // A preset's rate is one for its own optimizer; another begins with what is usual for it.
+  if (preset !== undefined && origins.lr === `preset ${preset}`) {
+    const { optimizer = DEFAULT_RECIPE.optimizer } = findPreset(preset).values;
+    if (recipe.optimizer !== optimizer) {
+      recipe.lr = null;
+      origins.lr = origins.optimizer!;
+    }
+  }
+
   const resolved = Object.freeze(recipe) as unknown as Recipe;
   checkTogether(resolved);
+  checkOptimizerFlags(resolved.optimizer, sources.flags ?? {});
   return { recipe: resolved, origins: Object.freeze(origins) as Record<FieldName, string>, preset };
 }
 
@@ -55,6 +65,24 @@ function fileContents(file: RecipeSources['file']): Record<string, unknown> {
       'docs/recipe.md lists every field.',
     );
   return file.values as Record<string, unknown>;
+}
+
+/** Fields that only one optimizer reads. */
+const OWN_FIELDS: Readonly<Record<OptimizerName, readonly FieldName[]>> = {
+  sgd: ['momentum', 'nesterov'],
+  adamw: ['beta1', 'beta2', 'opt_eps'],
+};
+
+/** Refuses flags without effect. (Files may hold every field.) */
+function checkOptimizerFlags(optimizer: OptimizerName, flags: Readonly<Record<string, unknown>>): void {
+  for (const [owner, fields] of Object.entries(OWN_FIELDS)) {
+    const idle = fields.find((name) => flags[name] !== undefined);
+    if (owner === optimizer || idle === undefined) continue;
+    throw new UserError(
+      `${flagOf(idle)} belongs to the optimizer ${owner}, but ${optimizer} is to be used.`,
+      `Leave it out, or add --optimizer ${owner}.`,
+    );
+  }
 }
 
 /** Checks values against each other. */

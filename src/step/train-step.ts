@@ -6,13 +6,12 @@ import { grad } from '../autodiff/grad.ts';
 import { gradName } from '../autodiff/vjp.ts';
 import { freezeGraph } from '../graph/build.ts';
 import { type Graph, isDecayed, isLearnable, type Node, type ValueSpec } from '../graph/graph.ts';
+import { type OptimizerOptions, optimizerPart } from './optimizers.ts';
 
-export interface TrainStepOptions {
-  readonly momentum: number;
-  readonly nesterov: boolean;
+export type TrainStepOptions = OptimizerOptions & {
   /** Keep an exponential moving average of the parameters. */
   readonly ema: boolean;
-}
+};
 
 const scalarInput = (name: string): ValueSpec => ({ name, shape: [], dtype: 'float32' });
 
@@ -29,12 +28,16 @@ export function trainMode(model: Graph): Graph {
 
 /**
  * Builds the step of a classifier. Inputs: the model's, `target` `[N, classes]` (probabilities: smoothed or mixed
- * labels), and scalars `lr`, `weight_decay`, `bn_momentum` (0.1), and `ema_decay` if EMA is kept.
+ * labels), and scalars `lr`, `weight_decay`, `bn_momentum` (0.1), `step` (from 1) for AdamW, and `ema_decay` if EMA is
+ * kept.
  * Outputs: `loss` `[]`, `logits` `[N, classes]` (of the weights before the update).
  */
 export function trainStep(model: Graph, classes: number, options: TrainStepOptions): Graph {
   const training = trainMode(model);
   const logits = training.outputs.logits!;
+  const learnable = Object.keys(model.params).filter((name) => isLearnable(model.params[name]!));
+  const updates = learnable.map((param) => ({ param, grad: gradName(param), decay: isDecayed(model.params[param]!) }));
+  const optimizer = optimizerPart(options, updates);
   const withLoss: Graph = {
     ...training,
     name: `${model.name}.step`,
@@ -43,6 +46,7 @@ export function trainStep(model: Graph, classes: number, options: TrainStepOptio
       { name: 'target', shape: ['N', classes], dtype: 'float32' },
       scalarInput('lr'),
       scalarInput('weight_decay'),
+      ...optimizer.inputs,
       ...(options.ema ? [scalarInput('ema_decay')] : []),
     ],
     nodes: [
@@ -59,17 +63,6 @@ export function trainStep(model: Graph, classes: number, options: TrainStepOptio
     outputs: { loss: 'loss', logits },
   };
   const differentiated = grad(withLoss, 'loss');
-  const learnable = Object.keys(model.params).filter((name) => isLearnable(model.params[name]!));
-  const updates = learnable.map((param) => ({ param, grad: gradName(param), decay: isDecayed(model.params[param]!) }));
-  const { momentum, nesterov } = options;
-  const sgd: Node = {
-    kind: 'Sgd',
-    name: 'sgd',
-    inputs: ['lr', 'weight_decay', ...updates.map((update) => update.grad)],
-    outputs: [],
-    params: Object.fromEntries(learnable.map((name) => [name, name])),
-    attrs: { momentum, nesterov, updates },
-  };
   const ema: Node = {
     kind: 'Ema',
     name: 'ema',
@@ -78,5 +71,6 @@ export function trainStep(model: Graph, classes: number, options: TrainStepOptio
     params: Object.fromEntries(learnable.map((name) => [name, name])),
     attrs: { params: learnable },
   };
-  return freezeGraph({ ...differentiated, nodes: [...differentiated.nodes, sgd, ...(options.ema ? [ema] : [])] });
+  const tail = [optimizer.node, ...(options.ema ? [ema] : [])];
+  return freezeGraph({ ...differentiated, nodes: [...differentiated.nodes, ...tail] });
 }

@@ -185,6 +185,7 @@ async function* trainEpoch(context: Context, from: Position): AsyncGenerator<Run
       lr: scalar(lr),
       weight_decay: scalar(weightDecay),
       bn_momentum: scalar(BN_MOMENTUM),
+      ...(recipe.optimizer === 'adamw' ? { step: scalar(t + 1) } : {}),
       ...(recipe.ema_decay > 0 ? { ema_decay: scalar(emaDecay(recipe.ema_decay, t)) } : {}),
     })) as { loss: Tensor; logits: Tensor };
     const value = loss.data[0]!;

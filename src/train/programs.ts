@@ -1,7 +1,7 @@
 /** The three programs of a run: the training step, recalibration, and evaluation of the fused form. */
 import { invariant } from '../core/errors.ts';
 import type { StateDict } from '../core/tensor.ts';
-import { type Engine, loadState, type Program } from '../engine/engine.ts';
+import { type Engine, loadState, type MemoryPlan, type Program } from '../engine/engine.ts';
 import { type Graph, isLearnable } from '../graph/graph.ts';
 import { fuseGraph } from '../graph/passes/fuse.ts';
 import { initialState } from '../models/init.ts';
@@ -28,6 +28,24 @@ export interface ProgramSizes {
   readonly calibrationBatch: number;
 }
 
+/** The training step that a recipe asks for. */
+export function stepGraph(model: Graph, recipe: Recipe, classes: number): Graph {
+  const { optimizer, momentum, nesterov, beta1, beta2, opt_eps: epsilon } = recipe;
+  const ema = recipe.ema_decay > 0;
+  return trainStep(
+    model,
+    classes,
+    optimizer === 'adamw' ? { optimizer, beta1, beta2, epsilon, ema } : { optimizer, momentum, nesterov, ema },
+  );
+}
+
+/** Plans the training step of a recipe without allocating it; undefined for engines that can't tell beforehand. */
+export function planStep(engine: Engine, model: Graph, recipe: Recipe, classes: number): MemoryPlan | undefined {
+  const { batch_size: N, size, threads } = recipe;
+  const options = { dims: { N, H: size, W: size }, ...(threads === null ? {} : { threads }) };
+  return engine.plan?.(stepGraph(model, recipe, classes), options);
+}
+
 /**
  * Compiles the programs of a run. `model` takes uint8 `image` (`withPreprocess`) and is in train form. The state is the
  * checkpoint's, or `initial` over values drawn from the recipe's seed; the moving average begins at those.
@@ -51,15 +69,14 @@ export async function compilePrograms(
   };
   try {
     const ema = recipe.ema_decay > 0;
-    const { momentum, nesterov } = recipe;
-    const step = await compile(trainStep(model, sizes.classes, { momentum, nesterov, ema }), recipe.batch_size);
+    const step = await compile(stepGraph(model, recipe, sizes.classes), recipe.batch_size);
     const calibrate = recipe.recalibrate_images > 0;
     const calibration = calibrate ? await compile(calibrationGraph(model), sizes.calibrationBatch) : undefined;
     const evaluation = await compile(fuseGraph(model), sizes.evalBatch);
     const { resume, initial = new Map() } = start;
     const missing = loadState(step, resume?.state ?? startingState(model, recipe.seed, ema, initial));
     invariant(
-      missing.every((name) => !resume && name.startsWith('momentum:')),
+      missing.every((name) => !resume && name.includes(':') && !name.startsWith('ema:')),
       `the state lacks ${missing[0]}`,
     );
     return {

@@ -1,5 +1,5 @@
 /** What the command line says, and how it exits, when something is wrong. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { built, cli, makeImages, TINY, temporaryFolder } from './cli-process.ts';
@@ -41,6 +41,12 @@ describe.skipIf(!built)('mobileone (built) refuses', () => {
       1,
       /fewer than one batch of 512\.\n.*--batch-size 8/,
     ],
+    [
+      'a batch larger than memory',
+      ['train', 'photos', '--batch-size', '24', '--size', '1024', '--threads', '2'],
+      1,
+      /A batch of 24 images of 1024 px is too large\. This program needs 5\.\d GiB, more than the 4 GiB.*\nTrain with --batch-size 1\d, or on images/,
+    ],
     ['a used run folder', ['train', 'photos', '--out', 'photos-run'], 1, 'photos-run already exists and holds a run.'],
     ['resuming what is no run', ['train', '--resume', 'photos'], 1, 'photos is not a run.'],
     [
@@ -73,6 +79,15 @@ describe.skipIf(!built)('mobileone (built) refuses', () => {
     expect(result.err).toMatch(message);
     expect(result.code).toBe(code);
     expect(result.err).not.toMatch(/\n\s+at /);
+  });
+
+  it('a batch larger than memory before an image is decoded', async () => {
+    await makeImages(at('large'), 10);
+    writeFileSync(at('large', 'red', 'broken.png'), 'not an image');
+    const { out, err } = await cli(folder, 'train', 'large', '--batch-size', '24', '--size', '1024', '--out', 'much');
+    expect(err).toContain('is too large');
+    expect(out + err).not.toContain('skipped');
+    expect(existsSync(at('much'))).toBe(false);
   });
 
   it('a checkpoint that is damaged, or of another shape', async () => {

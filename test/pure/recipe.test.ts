@@ -77,6 +77,25 @@ describe('recipe', () => {
     );
   });
 
+  it('gives each optimizer its own rate, and refuses the flags of the other one', () => {
+    const auto = { batch_size: 64 };
+    expect(baseLearningRate(resolveRecipe({ flags: auto }).recipe)).toBeCloseTo(0.025);
+    expect(baseLearningRate(resolveRecipe({ flags: { ...auto, optimizer: 'adamw' } }).recipe)).toBeCloseTo(0.001);
+    const preset = resolveRecipe({ preset: 'quick', flags: { optimizer: 'adamw' } });
+    expect(preset.recipe).toMatchObject({ optimizer: 'adamw', lr: null, epochs: 10 });
+    expect(preset.origins).toMatchObject({ lr: '--optimizer', epochs: 'preset quick' });
+    expect(resolveRecipe({ preset: 'quick', flags: { optimizer: 'adamw', lr: 0.01 } }).recipe.lr).toBe(0.01);
+    expect(resolveRecipe({ preset: 'quick', flags: { optimizer: 'sgd' } }).recipe.lr).toBe(0.05);
+    // A run's own recipe file names every field.
+    const file = { name: 'recipe.yaml', values: { ...preset.recipe } };
+    expect(resolveRecipe({ file }).recipe).toEqual(preset.recipe);
+    const momentum = errorOf(() => resolveRecipe({ flags: { optimizer: 'adamw', momentum: 0.8 } }));
+    expect(momentum.message).toBe('--momentum belongs to the optimizer sgd, but adamw is to be used.');
+    expect(errorOf(() => resolveRecipe({ flags: { beta2: 0.99 } })).hint).toBe(
+      'Leave it out, or add --optimizer adamw.',
+    );
+  });
+
   it('documents every field', async () => {
     await expect(recipeMarkdown()).toMatchFileSnapshot('../../docs/recipe.md');
     await expect(`${JSON.stringify(recipeSchema(), null, 2)}\n`).toMatchFileSnapshot('../../docs/recipe.schema.json');

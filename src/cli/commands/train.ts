@@ -6,10 +6,11 @@ import type { Engine } from '../../engine/engine.ts';
 import { mobileOne, VARIANTS } from '../../models/mobileone.ts';
 import { withPreprocess } from '../../models/preprocess.ts';
 import { Diverged, type RunStore, train } from '../../train/loop.ts';
+import { checkMemory } from '../check-memory.ts';
 import { EXIT } from '../exit.ts';
 import { fuseWithProof, proofText, saveFused } from '../finish-run.ts';
 import type { Io } from '../io.ts';
-import { openLoaders, type RunLoaders } from '../open-data.ts';
+import { openLoaders, type RunLoaders, requireImages } from '../open-data.ts';
 import { openEngine } from '../open-engine.ts';
 import { planNewRun, planResumedRun, type RunPlan } from '../plan-run.ts';
 import { countImages, showEvents } from '../progress.ts';
@@ -29,6 +30,8 @@ export async function trainCommand(
   const { recipe, files } = plan;
   const engine = await openEngine({ name: recipe.engine, threads: recipe.threads, wide: flags.wide });
   const show = showEvents(io, flags.json === true);
+  requireImages(plan.data, recipe);
+  checkMemory(engine, plan);
   const events = eventSink(plan, show);
   const seen = new Set<string>();
   const loaders = await openLoaders(plan.data, recipe, plan.preprocessing, {

@@ -7,6 +7,7 @@ import { type Shape, sizeOf, type Tensor } from '../../core/tensor.ts';
 import { bind } from '../../graph/bind.ts';
 import { isLearnable, type NodeOf } from '../../graph/graph.ts';
 import type { OpKind } from '../../graph/kinds.ts';
+import { statePrefixes } from '../../graph/state.ts';
 import type { Engine, Program } from '../engine.ts';
 import { type Array64, zeros } from './array.ts';
 import { RULES, type RunContext } from './rules.ts';
@@ -55,11 +56,10 @@ function compileReference(
 ): Program {
   const { shapes } = bind(graph, dims);
   const state = new Map<string, Array64>();
-  const kinds = new Set(graph.nodes.map(({ kind }) => kind));
+  const prefixes = statePrefixes(graph);
   for (const [name, spec] of Object.entries(graph.params)) {
     state.set(name, zeros(spec.shape));
-    if (isLearnable(spec) && kinds.has('Sgd')) state.set(`momentum:${name}`, zeros(spec.shape));
-    if (isLearnable(spec) && kinds.has('Ema')) state.set(`ema:${name}`, zeros(spec.shape));
+    if (isLearnable(spec)) for (const prefix of prefixes) state.set(`${prefix}:${name}`, zeros(spec.shape));
   }
   const lookUp = (name: string): Array64 => {
     const array = state.get(name);

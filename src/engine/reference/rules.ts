@@ -10,7 +10,7 @@ import { repConv, repConvGrad } from './rep-conv.ts';
 
 export interface RunContext {
   readonly graph: Graph;
-  /** A parameter, statistic, or `momentum:` / `ema:` state, by name; the array is the state itself. */
+  /** A parameter, statistic, or state of an optimizer or average, by name; the array is the state itself. */
   readonly state: (name: string) => Array64;
 }
 
@@ -184,6 +184,21 @@ export const RULES: { readonly [K in OpKind]: Rule<K> } = {
         const g = gradient + (decay ? weightDecay!.data[0]! * w[i]! : 0);
         buffer[i] = attrs.momentum * buffer[i]! + g;
         w[i]! -= lr!.data[0]! * (attrs.nesterov ? g + attrs.momentum * buffer[i]! : buffer[i]!);
+      });
+    });
+    return [];
+  },
+  AdamW: ({ attrs }, [lr, weightDecay, step, ...grads], { state }) => {
+    const { beta1, beta2, epsilon } = attrs;
+    const size = lr!.data[0]! / (1 - beta1 ** step!.data[0]!);
+    const correction = 1 - beta2 ** step!.data[0]!;
+    attrs.updates.forEach(({ param, decay }, index) => {
+      const [w, m, v] = [param, `exp_avg:${param}`, `exp_avg_sq:${param}`].map((name) => state(name).data);
+      grads[index]!.data.forEach((g, i) => {
+        if (decay) w![i]! -= lr!.data[0]! * weightDecay!.data[0]! * w![i]!;
+        m![i]! += (1 - beta1) * (g - m![i]!);
+        v![i]! += (1 - beta2) * (g * g - v![i]!);
+        w![i]! -= (size * m![i]!) / (Math.sqrt(v![i]! / correction) + epsilon);
       });
     });
     return [];

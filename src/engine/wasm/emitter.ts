@@ -14,6 +14,8 @@ export interface Emitter {
   readonly threads: number;
   /** Bytes of all transient buffers made so far. */
   readonly transientBytes: number;
+  /** Number of instructions so far. */
+  readonly position: number;
   /** Appends an instruction to the program. */
   emit(opcode: number, ...args: Arg[]): void;
   /** Appends an instruction that runs only after parameters were written (packing, folding). Its buffers persist. */
@@ -37,9 +39,15 @@ export interface Emitted {
   readonly constants: readonly { readonly ref: Ref; readonly values: ArrayLike<number> }[];
 }
 
-const isRef = (arg: Arg): arg is Ref => typeof arg === 'object' && 'buffer' in arg;
+/** Whether an argument is a place in memory. */
+export function isRef(arg: Arg): arg is Ref {
+  return typeof arg === 'object' && 'buffer' in arg;
+}
 
-export function makeEmitter(threads: number): { emitter: Emitter; finish: () => Emitted } {
+/** Changes the main instructions of a program before buffers get their lifetimes. */
+export type Rewrite = (main: readonly Instruction[]) => readonly Instruction[];
+
+export function makeEmitter(threads: number): { emitter: Emitter; finish: (rewrite?: Rewrite) => Emitted } {
   const main: Instruction[] = [];
   const preparation: Instruction[] = [];
   const buffers: Buffer[] = [];
@@ -60,8 +68,10 @@ export function makeEmitter(threads: number): { emitter: Emitter; finish: () => 
     get transientBytes() {
       return transientBytes;
     },
+    get position() {
+      return main.length;
+    },
     emit(opcode, ...args) {
-      for (const arg of args) if (isRef(arg)) touch(arg.buffer, main.length);
       main.push({ opcode, args });
     },
     prepare(opcode, ...args) {
@@ -85,10 +95,14 @@ export function makeEmitter(threads: number): { emitter: Emitter; finish: () => 
       kept.push(ref.buffer);
     },
   };
-  const finish = (): Emitted => {
-    for (const buffer of kept) touch(buffer, main.length);
+  const finish = (rewrite: Rewrite = (same) => same): Emitted => {
+    const final = rewrite(main);
+    final.forEach(({ args }, index) => {
+      for (const arg of args) if (isRef(arg)) touch(arg.buffer, index);
+    });
+    for (const buffer of kept) touch(buffer, final.length);
     Object.assign(zeroBuffer, makeBuffer(zeroFloats * 4, true));
-    return { main, preparation, buffers: [...buffers, zeroBuffer], constants };
+    return { main: final, preparation, buffers: [...buffers, zeroBuffer], constants };
   };
   return { emitter, finish };
 }

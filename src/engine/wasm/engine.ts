@@ -1,12 +1,13 @@
 /** The default engine for training and inference: AssemblyScript SIMD kernels on shared memory. */
-import { bind } from '../../graph/bind.ts';
 import type { Graph } from '../../graph/graph.ts';
 import type { OpKind } from '../../graph/kinds.ts';
 import { expandBranches } from '../../graph/passes/branches.ts';
-import { type Engine, unsupportedNodes } from '../engine.ts';
+import { type CompileOptions, type Engine, unsupportedNodes } from '../engine.ts';
+import { choosePlan, type FitOptions, memoryOf } from './fit.ts';
 import { RULES } from './lower/rules.ts';
+import { MAX_MEMORY_BYTES } from './memory.ts';
 import type { Kernels } from './platform.ts';
-import { makeProgram } from './program.ts';
+import { allocate, makeProgram } from './program.ts';
 
 /** Eval-mode RepConvs run branch by branch (fuse the graph to run it fast); train mode is folded online. */
 export function prepareGraph(graph: Graph): Graph {
@@ -24,11 +25,26 @@ export function makeWasmEngine(kernels: Kernels, defaultThreads: number): Engine
       tuning: kernels.tuning,
       threads: defaultThreads,
     }),
-    async compile(graph, { dims, threads = defaultThreads, repConv }) {
-      const missing = unsupportedNodes(engine, graph);
-      if (missing.length) throw new TypeError(`the wasm engine can't run ${missing.join(', ')}`);
-      return makeProgram(bind(prepareGraph(graph), dims), kernels, threads, repConv);
+    async compile(graph, options) {
+      const full = complete(graph, options);
+      let memory: WebAssembly.Memory | undefined;
+      const plan = choosePlan(prepareGraph(graph), full, (bytes) => {
+        memory = bytes <= full.memoryLimit ? allocate(bytes) : undefined;
+        return memory !== undefined;
+      });
+      return await makeProgram(plan, memory!, kernels, full.threads);
     },
+    plan(graph, options) {
+      const full = complete(graph, options);
+      return memoryOf(choosePlan(prepareGraph(graph), full, (bytes) => bytes <= full.memoryLimit));
+    },
+  };
+  /** Options with their defaults, once it is known that every op can be run. */
+  const complete = (graph: Graph, options: CompileOptions): FitOptions => {
+    const missing = unsupportedNodes(engine, graph);
+    if (missing.length) throw new TypeError(`the wasm engine can't run ${missing.join(', ')}`);
+    const { dims, repConv, threads = defaultThreads, recompute = 'auto', memoryLimit = MAX_MEMORY_BYTES } = options;
+    return { dims, repConv, threads, recompute, memoryLimit: Math.min(memoryLimit, MAX_MEMORY_BYTES) };
   };
   return engine;
 }

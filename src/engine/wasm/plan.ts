@@ -1,11 +1,12 @@
 /** What a program would be, without making it: the choice and the bytes of every node, and the memory of the whole. */
 
-import { bind, type Dims } from '../../graph/bind.ts';
+import type { Dims } from '../../graph/bind.ts';
 import type { Graph } from '../../graph/graph.ts';
 import type { MemoryPlan, RepConvChoice } from '../engine.ts';
 import { prepareGraph } from './engine.ts';
-import { lower, type NodePlan } from './lower/lower.ts';
-import { planMemory } from './memory.ts';
+import { choosePlan, memoryOf } from './fit.ts';
+import type { NodePlan } from './lower/lower.ts';
+import { MAX_MEMORY_BYTES } from './memory.ts';
 
 export interface ProgramPlan {
   readonly nodes: readonly NodePlan[];
@@ -18,8 +19,9 @@ export interface PlanOptions {
   readonly repConv?: RepConvChoice;
 }
 
-/** Lowers a graph and plans its memory, allocating none. */
+/** Plans a graph as it would be compiled, however large it is. */
 export function planProgram(graph: Graph, { dims, threads, repConv }: PlanOptions): ProgramPlan {
-  const { nodes, buffers, state } = lower(bind(prepareGraph(graph), dims), threads, repConv);
-  return { nodes, memory: { state: state.bytes, activations: planMemory(buffers).transient } };
+  const options = { dims, threads, repConv, recompute: 'auto', memoryLimit: MAX_MEMORY_BYTES } as const;
+  const plan = choosePlan(prepareGraph(graph), options, () => true);
+  return { nodes: plan.lowered.nodes, memory: memoryOf(plan) };
 }

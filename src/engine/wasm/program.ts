@@ -1,41 +1,27 @@
 /** A compiled program: one memory, one instruction list, state by name. */
 
 import { INSTRUCTION_WORDS } from '../../../kernels/opcodes.ts';
-import { UserError } from '../../core/errors.ts';
 import { sizeOf, type Tensor } from '../../core/tensor.ts';
-import type { BoundGraph } from '../../graph/bind.ts';
-import type { MemoryPlan, Program, RepConvChoice } from '../engine.ts';
+import { statePrefixes } from '../../graph/state.ts';
+import type { Program } from '../engine.ts';
 import { addressOf, encode } from './emitter.ts';
+import { memoryOf, type Plan } from './fit.ts';
 import { pack, unpack } from './layout.ts';
 import type { Value } from './lower/context.ts';
-import { lower } from './lower/lower.ts';
-import { MAX_MEMORY_BYTES, planMemory } from './memory.ts';
 import type { Kernels, Runner } from './platform.ts';
-import type { Arena } from './state.ts';
+import { type Arena, arenasOf } from './state.ts';
 
 const PAGE = 65536;
-const PREFIXES: Readonly<Record<string, Arena>> = { 'momentum:': 'momentum', 'ema:': 'ema', 'grad:': 'grad' };
 
-/** Compiles a bound graph to a program on `threads` threads. */
+/** Makes the program of a plan in a memory of its size. */
 export async function makeProgram(
-  bound: BoundGraph,
+  plan: Plan,
+  memory: WebAssembly.Memory,
   kernels: Kernels,
   threads: number,
-  repConv?: RepConvChoice,
 ): Promise<Program> {
-  const lowered = lower(bound, threads, repConv);
+  const { bound, lowered, listAt: mainAt } = plan;
   const { main, preparation, state } = lowered;
-  const plan = planMemory(lowered.buffers);
-  const listBytes = (main.length + preparation.length) * INSTRUCTION_WORDS * 4;
-  const total = plan.total + listBytes;
-  if (total > MAX_MEMORY_BYTES) {
-    throw new UserError(
-      `This program needs ${(total / 2 ** 30).toFixed(1)} GiB, more than the 4 GiB that WebAssembly can address.`,
-      'Use a smaller batch or a smaller image size.',
-    );
-  }
-  const memory = allocate(total);
-  const mainAt = plan.total;
   const preparationAt = mainAt + main.length * INSTRUCTION_WORDS * 4;
   encode(main, memory.buffer, mainAt);
   encode(preparation, memory.buffer, preparationAt);
@@ -45,29 +31,25 @@ export async function makeProgram(
   const runner: Runner = await kernels.start(memory, threads);
   let dirty = preparation.length > 0;
 
+  const arenas = arenasOf(bound.graph);
   const resolve = (
     name: string,
   ): { array: Float32Array; slot: NonNullable<ReturnType<typeof state.slots.get>>; arena: Arena } => {
-    const prefix = Object.keys(PREFIXES).find((candidate) => name.startsWith(candidate));
-    const param = prefix ? name.slice(prefix.length) : name;
-    const arena = prefix ? PREFIXES[prefix]! : 'param';
+    const arena = arenas.find((candidate) => name.startsWith(`${candidate}:`)) ?? 'param';
+    const param = arena === 'param' ? name : name.slice(arena.length + 1);
     const slot = state.slots.get(param);
     if (!slot) throw new TypeError(`the program has no state named "${name}"`);
     return { array: floatsAt(addressOf(state.refOf(param, arena)), slot.layout.size), slot, arena };
   };
 
   const learnable = [...state.slots].filter(([, slot]) => slot.region !== 'statistics').map(([name]) => name);
-  const kinds = new Set(bound.graph.nodes.map(({ kind }) => kind));
   const stateNames = [
     ...Object.keys(bound.graph.params).filter((name) => state.slots.has(name)),
-    ...(kinds.has('Sgd') ? learnable.map((name) => `momentum:${name}`) : []),
-    ...(kinds.has('Ema') ? learnable.map((name) => `ema:${name}`) : []),
+    ...statePrefixes(bound.graph).flatMap((prefix) => learnable.map((name) => `${prefix}:${name}`)),
   ];
-  const memoryPlan: MemoryPlan = { state: state.bytes, activations: plan.transient };
-
   return {
     stateNames,
-    memory: memoryPlan,
+    memory: memoryOf(plan),
     async run(feeds) {
       for (const { name, dtype } of bound.graph.inputs) {
         const feed = feeds[name];
@@ -116,15 +98,13 @@ export async function makeProgram(
 const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((size, i) => size === b[i]);
 
-function allocate(bytes: number): WebAssembly.Memory {
+/** A memory of so many bytes, or undefined where the machine does not give it. */
+export function allocate(bytes: number): WebAssembly.Memory | undefined {
   const pages = Math.ceil(bytes / PAGE);
   try {
     return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   } catch {
-    throw new UserError(
-      `There is not enough memory: the program needs ${(bytes / 2 ** 20).toFixed(0)} MiB.`,
-      'Close other programs, or use a smaller batch or image size.',
-    );
+    return undefined;
   }
 }
 

@@ -7,7 +7,7 @@ import { type StateDict, sizeOf, type Tensor } from '../../core/tensor.ts';
 import { convAttrs, graphBuilder } from '../../graph/build.ts';
 import type { Graph } from '../../graph/graph.ts';
 import { initialState } from '../../models/init.ts';
-import { mobileOne } from '../../models/mobileone.ts';
+import { blockAttrs, mobileOne } from '../../models/mobileone.ts';
 import { withPreprocess } from '../../models/preprocess.ts';
 import { trainStep } from '../../step/train-step.ts';
 import { loadState } from '../engine.ts';
@@ -65,7 +65,34 @@ export function selfTestCases(): SelfTestCase[] {
     dims: { N: 1, H: 37, W: 41 },
     feeds: { image },
   };
-  return [training, inference, otherOps()];
+  return [training, inference, otherTraining(), otherOps()];
+}
+
+/** A training step with what a MobileOne's own does not have: a dense convolution behind another, another optimizer. */
+function otherTraining(): SelfTestCase {
+  const g = graphBuilder('dense');
+  const x = g.input('input', ['N', 16, 'H', 'W']);
+  const first = g.op('Relu', 'first.act', [g.repConv('first', x, blockAttrs(16, 24, 3, { stride: 1 }))], {});
+  const second = g.op('Relu', 'second.act', [g.repConv('second', first, blockAttrs(24, 24, 3, { stride: 2 }))], {});
+  const pooled = g.op('Flatten', 'flat', [g.op('GlobalAveragePool', 'pool', [second], {})], {});
+  g.declare({ 'head.weight': { shape: [3, 24], role: 'weight' }, 'head.bias': { shape: [3], role: 'bias' } });
+  const model = g.build({
+    logits: g.op('Gemm', 'head', [pooled], {}, { weight: 'head.weight', bias: 'head.bias' }),
+  });
+  const options = { optimizer: 'adamw', beta1: 0.9, beta2: 0.99, epsilon: 1e-6, ema: false } as const;
+  return {
+    graph: trainStep(model, 3, options),
+    state: initialState(model, 5),
+    dims: { N: 2, H: 9, W: 7 },
+    feeds: {
+      input: noise([2, 16, 9, 7], 6),
+      target: { shape: [2, 3], data: Float32Array.of(0.5, 0.25, 0.25, 0, 0, 1) },
+      lr: one(0.01),
+      weight_decay: one(0.1),
+      bn_momentum: one(0.1),
+      step: one(3),
+    },
+  };
 }
 
 /** Ops that a MobileOne does not use. */

@@ -1,16 +1,17 @@
 /**
- * Where the state lives: learnable parameters in one arena (those with weight decay first), gradients, momentum and
- * EMA in arenas of the same order, running statistics in another. Updates then run over whole arenas.
+ * Where the state lives: learnable parameters in one arena (those with weight decay first), gradients, what optimizer
+ * and EMA keep in arenas of the same order, running statistics in another. Updates then run over whole arenas.
  */
 import { sizeOf } from '../../core/tensor.ts';
 import type { Graph } from '../../graph/graph.ts';
 import { isDecayed, isLearnable } from '../../graph/graph.ts';
+import { type StatePrefix, statePrefixes } from '../../graph/state.ts';
 import type { Emitter } from './emitter.ts';
 import type { Layout } from './layout.ts';
 import { type Ref, refAt } from './memory.ts';
 
 type Region = 'decayed' | 'plain' | 'statistics';
-export type Arena = 'param' | 'grad' | 'momentum' | 'ema';
+export type Arena = 'param' | 'grad' | StatePrefix;
 
 export interface Slot {
   readonly region: Region;
@@ -21,15 +22,10 @@ export interface Slot {
   readonly shape: readonly number[];
 }
 
-/** Which arenas a graph needs besides the parameters. */
-export function arenasOf(graph: Graph): Record<Arena, boolean> {
-  const has = (test: (kind: string) => boolean): boolean => graph.nodes.some(({ kind }) => test(kind));
-  return {
-    param: true,
-    grad: has((kind) => kind === 'RepConvGrad' || kind === 'ConvGrad' || kind === 'GemmGrad'),
-    momentum: has((kind) => kind === 'Sgd'),
-    ema: has((kind) => kind === 'Ema'),
-  };
+/** The arenas that a graph needs. */
+export function arenasOf(graph: Graph): Arena[] {
+  const grads = graph.nodes.some(({ kind }) => ['RepConvGrad', 'ConvGrad', 'GemmGrad'].includes(kind));
+  return ['param', ...(grads ? (['grad'] as const) : []), ...statePrefixes(graph)];
 }
 
 export interface PlacedState {
@@ -50,11 +46,7 @@ export function placeState(graph: Graph, layouts: ReadonlyMap<string, Layout>, e
     sizes[region] += layout.size;
   }
   const learnable = sizes.decayed + sizes.plain;
-  const needed = arenasOf(graph);
-  const arenas = new Map<Arena, Ref>();
-  for (const arena of ['param', 'grad', 'momentum', 'ema'] as const) {
-    if (needed[arena]) arenas.set(arena, emitter.persistent(learnable));
-  }
+  const arenas = new Map<Arena, Ref>(arenasOf(graph).map((arena) => [arena, emitter.persistent(learnable)]));
   const statistics = emitter.persistent(sizes.statistics);
   return {
     slots,

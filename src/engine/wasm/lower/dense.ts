@@ -7,6 +7,7 @@ import { pad8 } from '../layout.ts';
 import type { Ref } from '../memory.ts';
 import { fusedRelu, fusedReluGrad, inputOf, type LowerContext, makeOutput, rows, type Value } from './context.ts';
 import { emitCorrelate } from './correlate.ts';
+import { foldInputGrad, type Window } from './fold.ts';
 import { rowLength } from './layouts.ts';
 
 /** What the forward leaves for the gradient. */
@@ -67,12 +68,12 @@ export function patches(
   context: LowerContext,
   x: Value,
   out: { h: number; w: number },
-  conv: { kernel: readonly [number, number]; stride: number; top: number; left: number; dilation: number },
+  conv: Window,
 ): { ref: Ref; K: number } {
   const [kh, kw] = conv.kernel;
   const K = rowLength(kh * kw, x.stride);
-  if (kh === 1 && kw === 1 && conv.stride === 1 && conv.top === 0 && conv.left === 0 && K === x.stride)
-    return { ref: x.ref, K };
+  const pointwise = kh === 1 && kw === 1 && conv.stride === 1 && conv.top === 0 && conv.left === 0;
+  if (pointwise && out.h === x.h && out.w === x.w && K === x.stride) return { ref: x.ref, K };
   const ref = context.emitter.scratch(x.n * out.h * out.w * K);
   context.emitter.emit(
     op.IM2COL,
@@ -95,6 +96,11 @@ export function patches(
   return { ref, K };
 }
 
+function windowOf({ kernel_size, stride, dilation }: RepConvAttrs): Window {
+  const pad = ((kernel_size - 1) / 2) * dilation;
+  return { kernel: [kernel_size, kernel_size], stride, top: pad, left: pad, dilation };
+}
+
 /** Train mode: moments of the input → statistics of every branch → one kernel → one product. */
 export function lowerDenseForward(context: LowerContext, node: NodeOf<'RepConv'>): void {
   const { emitter } = context;
@@ -102,14 +108,7 @@ export function lowerDenseForward(context: LowerContext, node: NodeOf<'RepConv'>
   const x = inputOf(context, node, 0);
   const momentum = inputOf(context, node, 1).ref;
   const y = makeOutput(context, node.outputs[0]!);
-  const pad = ((attrs.kernel_size - 1) / 2) * attrs.dilation;
-  const { ref: raw } = patches(context, x, y, {
-    kernel: [attrs.kernel_size, attrs.kernel_size],
-    stride: attrs.stride,
-    top: pad,
-    left: pad,
-    dilation: attrs.dilation,
-  });
+  const { ref: raw } = patches(context, x, y, windowOf(attrs));
   const { positions: P, K, O, J, skip, center } = sizesOf(attrs, x, rows(y));
   const branches = branchesOf(node);
   const weights = J > 0 ? context.state.refOf((branches[0] as { weight: string }).weight) : emitter.zeros(8);
@@ -202,11 +201,6 @@ export function lowerDenseGrad(context: LowerContext, node: NodeOf<'RepConvGrad'
     center + x.stride,
   );
   if (!attrs.needsInputGrad) return;
-  if (attrs.kernel_size > 1 || attrs.stride > 1) {
-    throw new TypeError(
-      `node "${node.name}": the wasm engine has no input gradient of a dense convolution with kernel ${attrs.kernel_size}, stride ${attrs.stride}`,
-    );
-  }
   const squares = { a: weights, b: scaled, rows: J * O, Ca: K, Cb: K, upper: true };
   const { partial: curvaturePartial } = emitCorrelate(emitter, squares);
   const curvature = emitter.scratch(K * K);
@@ -215,18 +209,24 @@ export function lowerDenseGrad(context: LowerContext, node: NodeOf<'RepConvGrad'
   });
   const constant = emitter.scratch(K);
   emitter.emit(op.INPUT_GRAD_CONSTANT, saved.columnPanels, g0, curvature, mean, constant, K, O, { float: 1 / P });
+  const emitProduct = (out: Ref, mask: Ref | 0): void =>
+    emitter.emit(
+      op.GEMM_INPUT_GRAD,
+      dz.ref,
+      saved.columnPanels,
+      saved.columns,
+      curvature,
+      constant,
+      out,
+      P,
+      K,
+      O,
+      mask,
+    );
+  if (attrs.kernel_size > 1 || attrs.stride > 1) {
+    foldInputGrad(context, node, K, windowOf(attrs), (out) => emitProduct(out, 0));
+    return;
+  }
   const dx = makeOutput(context, node.outputs[0]!);
-  emitter.emit(
-    op.GEMM_INPUT_GRAD,
-    dz.ref,
-    saved.columnPanels,
-    saved.columns,
-    curvature,
-    constant,
-    dx.ref,
-    P,
-    K,
-    O,
-    fusedReluGrad(context, node) ? x.ref : 0,
-  );
+  emitProduct(dx.ref, fusedReluGrad(context, node) ? x.ref : 0);
 }

@@ -1,10 +1,13 @@
 /** Plain convolutions and linear layers: packed once for inference, in every step for training. */
 import * as op from '../../../../kernels/opcodes.ts';
 import type { NodeOf } from '../../../graph/graph.ts';
+import { updatesParameters } from '../../../graph/state.ts';
 import { pad8 } from '../layout.ts';
 import type { Ref } from '../memory.ts';
 import { fusedRelu, inputOf, type LowerContext, makeOutput, rows, type Value } from './context.ts';
 import { emitCorrelate } from './correlate.ts';
+import { patches } from './dense.ts';
+import { foldInputGrad, takesPatches } from './fold.ts';
 import { rowLength as lengthOfRow } from './layouts.ts';
 
 /** y = x · Wᵀ + b on rows (positions), with ReLU if it follows. */
@@ -26,7 +29,7 @@ function packedWeights(
 ): { panels: Ref; bias: Ref; O: number } {
   const { emitter, state } = context;
   const O = pad8(y.c);
-  const training = context.graph.nodes.some(({ kind }) => kind === 'Sgd');
+  const training = updatesParameters(context.graph);
   const panels = training ? emitter.scratch(O * K) : emitter.persistent(O * K);
   (training ? emitter.emit : emitter.prepare)(op.PACK_ROWS, state.refOf(node.params.weight!), panels, O, K, rowLength);
   const bias = node.params.bias ? state.refOf(node.params.bias) : emitter.zeros(O);
@@ -71,19 +74,53 @@ function lowerDenseConv(context: LowerContext, node: NodeOf<'Conv'>, x: Value): 
   );
 }
 
-/** dW = dyᵀ · x, db = Σ dy, dx = dy · W. */
-export function lowerLinearGrad(context: LowerContext, node: NodeOf<'GemmGrad'> | NodeOf<'ConvGrad'>): void {
+/** dW = dyᵀ · rows and db = Σ dy, where `rows` [P, K] is what the weight was multiplied with. */
+function emitParameterGrads(
+  context: LowerContext,
+  node: NodeOf<'GemmGrad'> | NodeOf<'ConvGrad'>,
+  columns: Ref,
+  K: number,
+): void {
   const { emitter, state } = context;
-  const [x, dy] = [inputOf(context, node, 0), inputOf(context, node, 1)];
-  const [K, O, P] = [x.stride, dy.stride, rows(dy)];
-  const { partial, sums } = emitCorrelate(emitter, { a: dy.ref, b: x.ref, rows: P, Ca: O, Cb: K, sums: true });
+  const dy = inputOf(context, node, 1);
+  const [O, P] = [dy.stride, rows(dy)];
+  const { partial, sums } = emitCorrelate(emitter, { a: dy.ref, b: columns, rows: P, Ca: O, Cb: K, sums: true });
   emitter.emit(op.REDUCE_SUM, partial, state.refOf(node.params.weight!, 'grad'), O * K);
   if (node.params.bias) emitter.emit(op.REDUCE_SUM, sums, state.refOf(node.params.bias, 'grad'), O);
-  if (!node.attrs.needsInputGrad) return;
+}
+
+/** out [P, K] = dy · W */
+function emitRowsGrad(context: LowerContext, node: NodeOf<'GemmGrad'> | NodeOf<'ConvGrad'>, out: Ref, K: number): void {
+  const { emitter, state } = context;
+  const dy = inputOf(context, node, 1);
+  const O = dy.stride;
   const panels = emitter.scratch(O * K);
   emitter.emit(op.PACK_COLUMNS, state.refOf(node.params.weight!), panels, O, K);
-  const dx = makeOutput(context, node.outputs[0]!);
-  emitter.emit(op.GEMM, dy.ref, O, panels, emitter.zeros(K), dx.ref, dx.stride, P, O, K, 0);
+  emitter.emit(op.GEMM, dy.ref, O, panels, emitter.zeros(K), out, K, rows(dy), O, K, 0);
+}
+
+/** dW = dyᵀ · x, db = Σ dy, dx = dy · W. */
+export function lowerLinearGrad(context: LowerContext, node: NodeOf<'GemmGrad'> | NodeOf<'ConvGrad'>): void {
+  const x = inputOf(context, node, 0);
+  emitParameterGrads(context, node, x.ref, x.stride);
+  if (node.attrs.needsInputGrad) emitRowsGrad(context, node, makeOutput(context, node.outputs[0]!).ref, x.stride);
+}
+
+/** Of a dense convolution, over its patches; they are made again, since keeping them would cost a kernel's area times x. */
+export function lowerConvGrad(context: LowerContext, node: NodeOf<'ConvGrad'>): void {
+  const { attrs } = node;
+  if (attrs.group > 1)
+    throw new TypeError(
+      `node "${node.name}": the wasm engine has no gradient of a plain convolution in groups, which here are ${attrs.group}`,
+    );
+  const [x, dy] = [inputOf(context, node, 0), inputOf(context, node, 1)];
+  const { kernel_shape: kernel, strides, pads, dilations } = attrs;
+  const window = { kernel, stride: strides[0], top: pads[0], left: pads[1], dilation: dilations[0] };
+  const { ref: columns, K } = patches(context, x, dy, window);
+  emitParameterGrads(context, node, columns, K);
+  if (!attrs.needsInputGrad) return;
+  if (takesPatches(attrs)) foldInputGrad(context, node, K, window, (out) => emitRowsGrad(context, node, out, K));
+  else emitRowsGrad(context, node, makeOutput(context, node.outputs[0]!).ref, K);
 }
 
 /** A convolution by its cheapest kernel: pointwise product, depthwise rows, or patches and a product. */

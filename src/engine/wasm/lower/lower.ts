@@ -7,11 +7,12 @@ import type { OpKind } from '../../../graph/kinds.ts';
 import type { RepConvChoice } from '../../engine.ts';
 import { type Emitted, makeEmitter } from '../emitter.ts';
 import { pad8 } from '../layout.ts';
-import type { Ref } from '../memory.ts';
+import type { Buffer, Ref } from '../memory.ts';
 import { type PlacedState, placeState } from '../state.ts';
 import { floats, type LowerContext, type Value, valueAt } from './context.ts';
 import type { RepConvCost } from './cost-model.ts';
 import { paramLayouts } from './layouts.ts';
+import { recomputeDepthwise } from './recompute.ts';
 import { imageStride, RULES } from './rules.ts';
 
 /** What the lowering decided for a node. */
@@ -23,6 +24,8 @@ export interface NodePlan extends Partial<RepConvCost> {
 }
 
 export interface Lowered extends Emitted {
+  /** Whether depthwise outputs are made again in the backward pass. */
+  readonly recomputed: boolean;
   readonly state: PlacedState;
   /** Where each input is written, as it comes (NCHW floats, NHWC bytes, matrices, scalars). */
   readonly inputs: ReadonlyMap<string, Ref>;
@@ -31,7 +34,15 @@ export interface Lowered extends Emitted {
   readonly nodes: readonly NodePlan[];
 }
 
-export function lower({ graph, shapes }: BoundGraph, threads: number, repConv: RepConvChoice = 'auto'): Lowered {
+export interface LowerOptions {
+  readonly repConv?: RepConvChoice;
+  /** Make depthwise outputs again in the backward pass instead of keeping them. */
+  readonly recompute?: boolean;
+}
+
+/** Lowers a graph for so many threads. */
+export function lower({ graph, shapes }: BoundGraph, threads: number, options: LowerOptions = {}): Lowered {
+  const { repConv = 'auto', recompute = false } = options;
   const { emitter, finish } = makeEmitter(threads);
   const readers = new Map<string, Node[]>();
   for (const node of graph.nodes)
@@ -71,7 +82,7 @@ export function lower({ graph, shapes }: BoundGraph, threads: number, repConv: R
     const shape = shapes.get(name)!;
     const raw = emitter.persistent(shape.reduce((a, b) => a * b, 1));
     inputs.set(name, raw);
-    if (shape.length === 4 && dtype === 'float32') {
+    if (dtype === 'float32' && (shape.length === 4 || (shape.length === 2 && !isTarget(readers.get(name) ?? [])))) {
       const value = valueAt(raw, shape, strideOf(name));
       const ref = emitter.scratch(floats(value));
       emitter.emit(op.NCHW_TO_NHWC, raw, ref, value.n, value.c, value.h * value.w, value.stride);
@@ -80,21 +91,45 @@ export function lower({ graph, shapes }: BoundGraph, threads: number, repConv: R
       context.values.set(name, valueAt(raw, shape));
     }
   }
-  const nodes = graph.nodes.map((node): NodePlan => {
-    const before = emitter.transientBytes;
-    lowerNode(context, node);
-    const { name, kind } = node;
-    return { name, kind, bytes: emitter.transientBytes - before, ...context.costs.get(name) };
-  });
+  const plans = (lowered: readonly Node[]): NodePlan[] =>
+    lowered.map((node) => {
+      const before = emitter.transientBytes;
+      lowerNode(context, node);
+      const { name, kind } = node;
+      return { name, kind, bytes: emitter.transientBytes - before, ...context.costs.get(name) };
+    });
+  const backwardNode = graph.nodes.findIndex(({ kind }) => kind.endsWith('Grad'));
+  const forward = backwardNode < 0 ? graph.nodes : graph.nodes.slice(0, backwardNode);
+  const forwardPlans = plans(forward);
+  const [backward, depthwise] = [emitter.position, depthwiseOutputs(context, forward)];
+  const nodes = [...forwardPlans, ...plans(graph.nodes.slice(forward.length))];
   const outputs = new Map(Object.entries(graph.outputs).map(([name, value]) => [name, context.values.get(value)!]));
-  for (const { ref } of outputs.values()) emitter.keep(ref);
-  return { ...finish(), state, inputs, outputs, nodes };
+  for (const { ref } of outputs.values()) {
+    emitter.keep(ref);
+    depthwise.delete(ref.buffer);
+  }
+  const recomputed = recompute && depthwise.size > 0 && forward.length < graph.nodes.length;
+  const emitted = finish((main) =>
+    recomputed ? recomputeDepthwise(main, backward, depthwise, emitter.scratch) : main,
+  );
+  return { ...emitted, recomputed, state, inputs, outputs, nodes };
+}
+
+/** Buffers that depthwise RepConvs in train mode have written, where nothing has been written over them since. */
+function depthwiseOutputs({ values }: LowerContext, nodes: readonly Node[]): Set<Buffer> {
+  const made = nodes.filter(({ kind, attrs }) => kind === 'RepConv' && attrs.training && attrs.groups > 1);
+  return new Set(made.flatMap(({ outputs }) => values.get(outputs[0]!)?.ref.buffer ?? []));
 }
 
 function lowerNode<K extends OpKind>(context: LowerContext, node: NodeOf<K>): void {
   const rule = RULES[node.kind] as ((context: LowerContext, node: NodeOf<K>) => void) | undefined;
   if (!rule) throw new TypeError(`node "${node.name}": the wasm engine has no ${node.kind}`);
   rule(context, node);
+}
+
+/** Whether a matrix is only the target of a loss, which reads it as it comes; what others read gets padded rows. */
+function isTarget(readers: readonly Node[]): boolean {
+  return readers.every(({ kind }) => kind === 'SoftmaxCrossEntropyLoss' || kind === 'SoftmaxCrossEntropyLossGrad');
 }
 
 /** Values that are the image itself: float inputs of rank 4, and what Preprocess makes. */

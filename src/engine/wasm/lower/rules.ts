@@ -16,8 +16,9 @@ import {
 import { lowerDenseForward, lowerDenseGrad } from './dense.ts';
 import { lowerDepthwiseForward, lowerDepthwiseGrad } from './depthwise.ts';
 import { isExplicit, lowerExplicitForward, lowerExplicitGrad, prefersExplicit } from './explicit.ts';
-import { lowerConv, lowerLinear, lowerLinearGrad } from './linear.ts';
-import { lowerEma, lowerSgd } from './update.ts';
+import { takesPatches } from './fold.ts';
+import { lowerConv, lowerConvGrad, lowerLinear, lowerLinearGrad } from './linear.ts';
+import { lowerAdamW, lowerEma, lowerSgd } from './update.ts';
 
 type Rule<K extends OpKind> = (context: LowerContext, node: NodeOf<K>) => void;
 
@@ -58,15 +59,7 @@ export const RULES: { readonly [K in OpKind]?: Rule<K> } = {
     else lowerDenseGrad(context, node);
   },
   Conv: lowerConv,
-  ConvGrad: (context, node) => {
-    const { kernel_shape: kernel, strides, group } = node.attrs;
-    if (kernel[0] * kernel[1] * strides[0] * strides[1] * group > 1) {
-      throw new TypeError(
-        `node "${node.name}": the wasm engine has gradients of plain convolutions for 1×1 kernels only`,
-      );
-    }
-    lowerLinearGrad(context, node);
-  },
+  ConvGrad: lowerConvGrad,
   Gemm: (context, node) => lowerLinear(context, node, inputOf(context, node, 0)),
   GemmGrad: lowerLinearGrad,
   BatchNormalization: (context, node) => {
@@ -155,13 +148,14 @@ export const RULES: { readonly [K in OpKind]?: Rule<K> } = {
   ReluGrad: (context, node) => {
     const dy = inputOf(context, node, 1);
     const maker = context.graph.nodes.find(({ outputs }) => outputs.includes(node.inputs[1]!));
-    const masked =
-      maker?.kind === 'RepConvGrad' && maker.inputs[0] === node.inputs[0] && maker.outputs[0] === node.inputs[1];
+    const masks = maker?.kind === 'RepConvGrad' || (maker?.kind === 'ConvGrad' && takesPatches(maker.attrs));
+    const masked = masks && maker.inputs[0] === node.inputs[0] && maker.outputs[0] === node.inputs[1];
     if (masked && context.onlyReader(node.inputs[1]!) === node) alias(context, node.outputs[0]!, dy);
     else elementwise(op.RELU_GRAD, [0, 1])(context, node as never);
   },
   SigmoidGrad: elementwise(op.SIGMOID_GRAD, [0, 1]),
   Sgd: lowerSgd,
+  AdamW: lowerAdamW,
   Ema: lowerEma,
 };
 
@@ -172,7 +166,7 @@ export function imageStride(readers: readonly { kind: OpKind; attrs: unknown }[]
       const { groups, kernel_size } = attrs as { groups: number; kernel_size: number };
       return groups === 1 && kernel_size > 1;
     }
-    return kind === 'Conv' && (attrs as { group: number }).group === 1;
+    return (kind === 'Conv' || kind === 'ConvGrad') && (attrs as { group: number }).group === 1;
   });
   return throughPatches ? channels : pad8(channels);
 }

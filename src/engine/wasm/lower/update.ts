@@ -1,6 +1,7 @@
 /** Optimizer and EMA as few instructions over runs of neighbouring parameters. */
 import * as op from '../../../../kernels/opcodes.ts';
 import type { NodeOf } from '../../../graph/graph.ts';
+import type { Ref } from '../memory.ts';
 import type { LowerContext } from './context.ts';
 import { inputOf } from './context.ts';
 
@@ -47,6 +48,29 @@ export function lowerSgd(context: LowerContext, node: NodeOf<'Sgd'>): void {
       weightDecay,
       { float: momentum },
       Number(nesterov),
+    );
+  }
+}
+
+export function lowerAdamW(context: LowerContext, node: NodeOf<'AdamW'>): void {
+  const { emitter, state } = context;
+  const { beta1, beta2, epsilon, updates } = node.attrs;
+  const [lr, weightDecay, step] = [0, 1, 2].map((index) => inputOf(context, node, index).ref) as [Ref, Ref, Ref];
+  for (const { first, floats, decay } of runsOf(context, updates)) {
+    emitter.emit(
+      op.ADAMW,
+      state.refOf(first),
+      state.refOf(first, 'grad'),
+      state.refOf(first, 'exp_avg'),
+      state.refOf(first, 'exp_avg_sq'),
+      floats,
+      Number(decay),
+      lr,
+      weightDecay,
+      step,
+      { float: 1 - beta1 },
+      { float: 1 - beta2 },
+      { float: epsilon },
     );
   }
 }

@@ -1,0 +1,25 @@
+import { UserError } from '../core/errors.ts';
+import { type Engine, TooLargeError } from '../engine/engine.ts';
+import { mobileOne } from '../models/mobileone.ts';
+import { withPreprocess } from '../models/preprocess.ts';
+import { planStep } from '../train/programs.ts';
+import type { RunPlan } from './plan-run.ts';
+
+/** Throws a UserError with the largest batch that fits when the step of a run needs more memory than there can be. */
+export function checkMemory(engine: Engine, { recipe, config, preprocessing, data, resume }: RunPlan): void {
+  const model = withPreprocess(mobileOne(config), preprocessing);
+  try {
+    planStep(engine, model, recipe, data.train.classes.length);
+  } catch (error) {
+    if (!(error instanceof TooLargeError)) throw error;
+    const { largestBatch = 0 } = error;
+    const batch = largestBatch < 2 ? '' : `with --batch-size ${largestBatch}, or `;
+    const hint = resume
+      ? 'A run keeps its batch; resume it with fewer --threads, each of which takes some memory.'
+      : `Train ${batch}on images smaller than --size ${recipe.size}.`;
+    throw new UserError(
+      `A batch of ${recipe.batch_size} images of ${recipe.size} px is too large. ${error.message}`,
+      hint,
+    );
+  }
+}
