@@ -10,6 +10,8 @@ const neverBundle = [
   /^vega/,
   /^@tensorflow\//,
   /^@jax-js\//,
+  /^@litertjs\//,
+  'flatbuffers',
   'sharp',
   'onnx-buf',
   /^@bufbuild\//,

@@ -39,6 +39,12 @@ export const PEERS: Readonly<Record<string, Peer>> = {
     wasm: false,
     open: async (spec, subject) => (await import('./ort.ts')).openOrt('node', spec, subject),
   },
+  litert: {
+    tasks: ['infer'],
+    wasm: true,
+    maxThreads: 1,
+    open: async (_spec, subject) => (await import('./litert.ts')).openLiteRt(subject),
+  },
   'tfjs-wasm': {
     tasks: ['infer'],
     wasm: true,

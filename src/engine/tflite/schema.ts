@@ -1,0 +1,171 @@
+/**
+ * The parts of TensorFlow Lite's file format that are written and read, as one table: field numbers and types by table
+ * name, operators by name. From schema.fbs (version 3, as in PyPI ai-edge-litert 2.3.0, `schema_py_generated.py`).
+ */
+
+/** The types of fields. `bytes` is a vector of bytes that begins at a multiple of 16; `options` a table by its name. */
+export type FieldType =
+  | 'bool'
+  | 'int8'
+  | 'uint8'
+  | 'int32'
+  | 'uint32'
+  | 'float32'
+  | 'string'
+  | 'bytes'
+  | '[int32]'
+  | '[int64]'
+  | '[float32]'
+  | 'options'
+  | 'table'
+  | '[table]';
+
+/** Number of the field in its table, its type, and for tables the name of their table. */
+export type Field = readonly [id: number, type: FieldType, table?: string];
+
+/** Field names to fields. A field of type `options` takes the number of the value; its type's number is one less. */
+export type TableSchema = Readonly<Record<string, Field>>;
+
+/** A set of tables, and which number names which table where a field is of type `options`. */
+export interface Schema {
+  readonly tables: Readonly<Record<string, TableSchema>>;
+  readonly options: Readonly<Record<string, number>>;
+  readonly root: string;
+  /** Four letters at byte 4 of every file. */
+  readonly identifier: string;
+}
+
+const activation = (id: number): TableSchema => ({ fused_activation_function: [id, 'int8'] });
+
+export const TFLITE: Schema = {
+  root: 'Model',
+  identifier: 'TFL3',
+  options: {
+    Conv2DOptions: 1,
+    DepthwiseConv2DOptions: 2,
+    FullyConnectedOptions: 8,
+    SoftmaxOptions: 9,
+    AddOptions: 11,
+    ReshapeOptions: 17,
+    MulOptions: 21,
+    PadOptions: 22,
+    ReducerOptions: 27,
+    CastOptions: 37,
+    DequantizeOptions: 38,
+  },
+  tables: {
+    Model: {
+      version: [0, 'uint32'],
+      operator_codes: [1, '[table]', 'OperatorCode'],
+      subgraphs: [2, '[table]', 'SubGraph'],
+      description: [3, 'string'],
+      buffers: [4, '[table]', 'Buffer'],
+      metadata: [6, '[table]', 'Metadata'],
+      signature_defs: [7, '[table]', 'SignatureDef'],
+    },
+    OperatorCode: { deprecated_builtin_code: [0, 'int8'], version: [2, 'int32'], builtin_code: [3, 'int32'] },
+    SubGraph: {
+      tensors: [0, '[table]', 'Tensor'],
+      inputs: [1, '[int32]'],
+      outputs: [2, '[int32]'],
+      operators: [3, '[table]', 'Operator'],
+      name: [4, 'string'],
+    },
+    Tensor: {
+      shape: [0, '[int32]'],
+      type: [1, 'int8'],
+      buffer: [2, 'uint32'],
+      name: [3, 'string'],
+      quantization: [4, 'table', 'QuantizationParameters'],
+      has_rank: [8, 'bool'],
+    },
+    QuantizationParameters: { scale: [2, '[float32]'], zero_point: [3, '[int64]'] },
+    Operator: {
+      opcode_index: [0, 'uint32'],
+      inputs: [1, '[int32]'],
+      outputs: [2, '[int32]'],
+      builtin_options: [4, 'options'],
+    },
+    Buffer: { data: [0, 'bytes'] },
+    Metadata: { name: [0, 'string'], buffer: [1, 'uint32'] },
+    SignatureDef: {
+      inputs: [0, '[table]', 'TensorMap'],
+      outputs: [1, '[table]', 'TensorMap'],
+      signature_key: [2, 'string'],
+      subgraph_index: [4, 'uint32'],
+    },
+    TensorMap: { name: [0, 'string'], tensor_index: [1, 'uint32'] },
+
+    Conv2DOptions: {
+      padding: [0, 'int8'],
+      stride_w: [1, 'int32'],
+      stride_h: [2, 'int32'],
+      ...activation(3),
+      dilation_w_factor: [4, 'int32'],
+      dilation_h_factor: [5, 'int32'],
+    },
+    DepthwiseConv2DOptions: {
+      padding: [0, 'int8'],
+      stride_w: [1, 'int32'],
+      stride_h: [2, 'int32'],
+      depth_multiplier: [3, 'int32'],
+      ...activation(4),
+      dilation_w_factor: [5, 'int32'],
+      dilation_h_factor: [6, 'int32'],
+    },
+    FullyConnectedOptions: { ...activation(0) },
+    SoftmaxOptions: { beta: [0, 'float32'] },
+    AddOptions: { ...activation(0) },
+    ReshapeOptions: { new_shape: [0, '[int32]'] },
+    MulOptions: { ...activation(0) },
+    PadOptions: {},
+    ReducerOptions: { keep_dims: [0, 'bool'] },
+    CastOptions: { in_data_type: [0, 'int8'], out_data_type: [1, 'int8'] },
+    DequantizeOptions: {},
+  },
+};
+
+/** An operator of TensorFlow Lite: its number, the table of its options, and the version that has what is used of it. */
+export interface OperatorSchema {
+  readonly code: number;
+  readonly options: string | undefined;
+  readonly version: number;
+}
+
+export type Operator =
+  | 'ADD'
+  | 'CONV_2D'
+  | 'DEPTHWISE_CONV_2D'
+  | 'DEQUANTIZE'
+  | 'FULLY_CONNECTED'
+  | 'LOGISTIC'
+  | 'MUL'
+  | 'RELU'
+  | 'RESHAPE'
+  | 'SOFTMAX'
+  | 'PAD'
+  | 'MEAN'
+  | 'CAST';
+
+export const OPERATORS: Readonly<Record<Operator, OperatorSchema>> = {
+  ADD: { code: 0, options: 'AddOptions', version: 1 },
+  CONV_2D: { code: 3, options: 'Conv2DOptions', version: 1 },
+  DEPTHWISE_CONV_2D: { code: 4, options: 'DepthwiseConv2DOptions', version: 1 },
+  DEQUANTIZE: { code: 6, options: 'DequantizeOptions', version: 3 },
+  FULLY_CONNECTED: { code: 9, options: 'FullyConnectedOptions', version: 1 },
+  LOGISTIC: { code: 14, options: undefined, version: 1 },
+  MUL: { code: 18, options: 'MulOptions', version: 1 },
+  RELU: { code: 19, options: undefined, version: 1 },
+  RESHAPE: { code: 22, options: 'ReshapeOptions', version: 1 },
+  SOFTMAX: { code: 25, options: 'SoftmaxOptions', version: 1 },
+  PAD: { code: 34, options: 'PadOptions', version: 1 },
+  MEAN: { code: 40, options: 'ReducerOptions', version: 1 },
+  CAST: { code: 53, options: 'CastOptions', version: 1 },
+};
+
+/** TensorType numbers of the element types in use. */
+export type TensorType = 'FLOAT32' | 'FLOAT16' | 'INT32' | 'UINT8';
+export const TENSOR_TYPES: Readonly<Record<TensorType, number>> = { FLOAT32: 0, FLOAT16: 1, INT32: 2, UINT8: 3 };
+
+export const PADDING: Readonly<Record<'SAME' | 'VALID', number>> = { SAME: 0, VALID: 1 };
+export const ACTIVATION: Readonly<Record<'NONE' | 'RELU', number>> = { NONE: 0, RELU: 1 };
