@@ -45,7 +45,7 @@ export default defineConfig([
   {
     ...common,
     platform: 'browser',
-    entry: present({ 'engine-page': 'test/engine/cases/page.ts' }),
+    entry: present({ 'engine-page': 'test/engine/cases/page.ts', 'bench-page': 'bench/page.ts' }),
     outDir: 'build',
     clean: false,
     dts: false,

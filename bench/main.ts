@@ -1,6 +1,7 @@
 /** `npm run bench -- train|infer|memory|kernels|limit|loader|start|growth|all|report …`: our figures with the rivals' beside them. */
 import { appendFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { browserRows } from './browser.ts';
 import { compare, type Subject } from './compare.ts';
 import { growthRows } from './growth.ts';
 import { kernelRows, limitRows, loaderRows, startRows } from './others.ts';
@@ -27,6 +28,7 @@ const { values, positionals } = parseArgs({
 });
 const USAGE = `usage: npm run bench -- COMMAND [options]
   train | infer | memory   our side beside every peer: --variant s0 --k 4 --batch 16 --size 224 --threads 2 --peer NAME
+  browser                  inference in Chromium: ours, onnxruntime-web, LiteRT.js on one page
   kernels | limit          GFLOPS against the peak of this machine; inference against the limit
   loader | start           images/s (--data DIR); wall time of mobileone --help
   growth                   k, image, batch, threads and variants (--quick: the ends only)
@@ -80,9 +82,17 @@ async function compareRows(
   return await compare({ task, subject, runs, peer, settings, common, tell });
 }
 
+async function inBrowser(subject: { variant: string; batch: number; size: number }): Promise<void> {
+  const runs = values.quick ? 5 : 20;
+  const { rows, notes } = await browserRows(subject, { rounds: settings.rounds, runs, common });
+  give(rows);
+  for (const note of notes) console.error(note);
+}
+
 const COMMANDS: Readonly<Record<string, () => Promise<void>>> = {
   train: async () => void give(await compareRows('train')),
   infer: async () => void give(await compareRows('infer')),
+  browser: async () => void (await inBrowser(subjectOf('infer'))),
   memory: async () => void give((await compareRows('train')).filter(({ bench }) => bench === 'memory')),
   kernels: async () => void give(await kernelRows(settings, common)),
   limit: async () => void give(await limitRows(settings, common, await kernelRows(settings, common))),
@@ -100,6 +110,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<void>>> = {
     give(await limitRows(settings, common, kernels));
     for (const threads of [1, 2]) give(await compareRows('infer', { variant: 's0', batch: 1, size: 224, threads }));
     give(await compareRows('infer', { variant: 's1', batch: 1, size: 224, threads: 1 }));
+    await inBrowser({ variant: 's0', batch: 1, size: 224 });
     give(await compareRows('train', step));
     give(await compareRows('train', { ...step, threads: 1 }, 'none'));
     give(await compareRows('train', { ...step, variant: 's1' }));

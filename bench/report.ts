@@ -8,6 +8,7 @@ import type { Row } from './spec.ts';
 const TITLES: Readonly<Record<string, string>> = {
   train: 'Training step',
   infer: 'Inference',
+  browser: 'Inference in Chromium, all on one page, one thread',
   'cold start': 'Cold start of an inference: opening the runtime, compiling, and the first run',
   memory: 'Peak memory of the process, training step',
   limit: 'Inference against the limit of the machine',

@@ -9,12 +9,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+/** The project, from this source file or from a bundle in build/. */
+const ROOT = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../../' : '../', import.meta.url));
 /** Whether there is a Chromium and a built library. */
 export const chromiumReady: boolean = CHROMIUM !== undefined && existsSync(join(ROOT, 'dist/web.js'));
 
 const TYPES: Readonly<Record<string, string>> = {
   js: 'text/javascript',
+  mjs: 'text/javascript',
   wasm: 'application/wasm',
   json: 'application/json',
 };
@@ -36,14 +38,20 @@ worker.onerror = (event) => report(event.message || 'the worker did not load');
 </script>`;
 
 export interface PageOptions {
-  /** Texts by path; `/` is the page. Files under /dist/ and /build/ are served from the project. */
-  readonly texts: Readonly<Record<string, string>>;
+  /** Texts (or bytes) by path; `/` is the page. Files under /dist/ and /build/ are served from the project. */
+  readonly texts: Readonly<Record<string, string | Uint8Array>>;
+  /** Serve /node_modules/ too. */
+  readonly modules?: boolean;
   /** Send the headers that make the page cross-origin isolated; default true. */
   readonly isolated?: boolean;
 }
 
 /** Serves the page, opens Chromium on it, and returns the JSON that it posts to /answer. */
-export async function answerFromChromium({ texts, isolated = true }: PageOptions): Promise<Record<string, unknown>> {
+export async function answerFromChromium({
+  texts,
+  isolated = true,
+  modules = false,
+}: PageOptions): Promise<Record<string, unknown>> {
   const profile = await mkdtemp(join(tmpdir(), 'mobileone-chromium-'));
   let browser: ChildProcess | undefined;
   const isolation = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
@@ -63,7 +71,10 @@ export async function answerFromChromium({ texts, isolated = true }: PageOptions
           send('text/plain', 'thanks');
           resolve(JSON.parse(body));
         } else if (texts[path] !== undefined) send(type, texts[path]);
-        else if (/^\/(dist|build)\//.test(path) && !path.includes('..')) {
+        else if (
+          (modules ? /^\/(dist|build|node_modules)\// : /^\/(dist|build)\//).test(path) &&
+          !path.includes('..')
+        ) {
           const bytes = await readFile(join(ROOT, path)).catch(() => undefined);
           if (bytes) send(type, bytes);
           else response.writeHead(404).end();
