@@ -3,6 +3,7 @@ import { PEERS } from './peers/peers.ts';
 import {
   type circumstances,
   hasRevectorizer,
+  needsRelaxedFlag,
   outputDifference,
   row,
   runInTurn,
@@ -30,7 +31,11 @@ export interface CompareOptions {
   readonly tell: (text: string) => void;
 }
 
-const REVECTORIZE = '--experimental-wasm-revectorize';
+/** The flags of V8 under which a wasm peer runs: those that we set, and none where that is another case. */
+function flagSets(node: string, wide: SideSpec['wide']): string[][] {
+  if (wide === 'auto') return [['--experimental-wasm-revectorize']];
+  return needsRelaxedFlag(node) ? [[], ['--experimental-wasm-relaxed-simd']] : [[]];
+}
 
 /** Which peers can take part, by name. */
 function peersFor({ task, subject, peer, settings }: CompareOptions): string[] {
@@ -59,10 +64,12 @@ export async function compare(options: CompareOptions): Promise<Row[]> {
   const rows: Row[] = [];
   for (const width of widths) {
     const wide = width === '256 bit' ? 'auto' : 'off';
-    const sides = ['ours', ...peers].map((side): Side => {
-      const flags = wide === 'auto' && side !== 'ours' && PEERS[side]!.wasm ? [REVECTORIZE] : [];
-      return { spec: { side, task, ...subject, runs, wide }, flags };
-    });
+    // Our side sets the flags it needs by itself.
+    const sides = ['ours', ...peers].flatMap((side) =>
+      (side === 'ours' || !PEERS[side]!.wasm ? [[]] : flagSets(settings.node, wide)).map(
+        (flags): Side => ({ spec: { side, task, ...subject, runs, wide }, flags }),
+      ),
+    );
     const [ours, ...theirs] = await runInTurn(sides, settings, tell);
     const perImage = (ms: number): number => (task === 'train' ? ms / subject.batch : ms);
     const what = { subject: subjectName(subject, width), ours: ours!.runtime };
@@ -79,8 +86,7 @@ export async function compare(options: CompareOptions): Promise<Row[]> {
       );
     }
     for (const [i, result] of theirs.entries()) {
-      const flags = sides[i + 1]!.flags.length ? `, ${REVECTORIZE}` : '';
-      const peer = `${result.runtime}${flags}`;
+      const peer = [result.runtime, ...sides[i + 1]!.flags].join(', ');
       const difference = outputDifference(ours!, result);
       rows.push(
         row(

@@ -88,6 +88,11 @@ export function hasRevectorizer(node: string): boolean {
   return Number(execFileSync(node, ['-p', 'process.versions.v8']).toString().split('.')[0]) >= 13;
 }
 
+/** Whether a Node binary has relaxed SIMD behind a flag only (Node 20). */
+export function needsRelaxedFlag(node: string): boolean {
+  return Number(execFileSync(node, ['-p', 'process.versions.v8']).toString().split('.')[0]) < 12;
+}
+
 /** Whether the Python named by MOBILEONE_BENCH_PYTHON has torch and timm. */
 export function pythonWithTorch(): string | undefined {
   const python = process.env.MOBILEONE_BENCH_PYTHON;

@@ -1,10 +1,11 @@
 /** Decides what a training run is, before anything is written: a new one, or one that goes on. */
 import { resolve } from 'node:path';
-import { type ModelFile, requireForm } from '../checkpoint/model-file.ts';
+import type { ModelFile } from '../checkpoint/model-file.ts';
 import { UserError } from '../core/errors.ts';
 import type { StateDict } from '../core/tensor.ts';
 import type { SplitDataset } from '../data/dataset.ts';
 import { readFolder } from '../data/readers/folder-node.ts';
+import { fuseGraph } from '../graph/passes/fuse.ts';
 import { DEFAULT_PREPROCESSING, type Preprocessing } from '../images/preprocess.ts';
 import { type MobileOneConfig, mobileOne } from '../models/mobileone.ts';
 import { modelConfig } from '../models/registry.ts';
@@ -32,6 +33,8 @@ export interface RunPlan {
   readonly commandLine: string;
   readonly warnings: readonly string[];
   readonly initial?: StateDict;
+  /** Fused weights that become branches before training begins. */
+  readonly expand?: StateDict;
   readonly resume?: { readonly state: StateDict; readonly position: Position };
 }
 
@@ -71,7 +74,7 @@ export async function planNewRun(dir: string | undefined, flags: TrainFlags, com
     files: await chooseRunFolder(flags.out, dir, recipe.variant),
     commandLine,
     warnings: [...data.warnings, ...(begun?.warnings ?? [])],
-    ...(begun ? { initial: begun.state } : {}),
+    ...(begun && (init.form === 'fused' ? { expand: begun.state } : { initial: begun.state })),
   };
 }
 
@@ -81,8 +84,7 @@ function given({ num_conv_branches, depths, widths, se_blocks }: Recipe): Partia
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
 }
 
-function architectureOf({ variant, config, form }: ModelFile): Partial<Recipe> {
-  requireForm({ form }, 'train', 'to begin training with');
+function architectureOf({ variant, config }: ModelFile): Partial<Recipe> {
   const { num_conv_branches, depths, widths, se_blocks } = config;
   return variant ? { variant } : { num_conv_branches, depths, widths, se_blocks };
 }
@@ -93,7 +95,8 @@ function initialWeights(
   config: MobileOneConfig,
   name: string,
 ): { state: StateDict; warnings: string[] } {
-  const { params } = mobileOne(config);
+  const graph = mobileOne(config);
+  const { params } = init.form === 'fused' ? fuseGraph(graph) : graph;
   const fits = (key: string): boolean => String(init.state.get(key)?.shape) === String(params[key]?.shape);
   const misfits = [...new Set([...Object.keys(params), ...init.state.keys()])].filter((key) => !fits(key));
   const inBody = misfits.filter((key) => !key.startsWith('head.'));

@@ -5,6 +5,7 @@ import type { StateDict } from '../../core/tensor.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { mobileOne, VARIANTS } from '../../models/mobileone.ts';
 import { withPreprocess } from '../../models/preprocess.ts';
+import { expand } from '../../train/expand.ts';
 import { Diverged, type RunStore, train } from '../../train/loop.ts';
 import { checkMemory } from '../check-memory.ts';
 import { EXIT } from '../exit.ts';
@@ -84,7 +85,7 @@ async function runPlan({ io, plan, engine, loaders, events, signal, json }: RunC
     valImages: loaders.val.images,
     store,
     resume,
-    initial: plan.initial,
+    initial: plan.expand && !resume ? await branchesOf(plan.expand, { plan, engine, loaders, events }) : plan.initial,
     signal,
   });
   for await (const event of run) {
@@ -112,6 +113,32 @@ async function runPlan({ io, plan, engine, loaders, events, signal, json }: RunC
     }
   }
   return EXIT.ok;
+}
+
+/** Batches on which the branches' statistics are measured. */
+const EXPAND_BATCHES = 8;
+
+/** The weights of a fused model as branches, measured on training images. */
+async function branchesOf(
+  fused: StateDict,
+  { plan, engine, loaders, events }: Pick<RunContext, 'plan' | 'engine' | 'loaders' | 'events'>,
+): Promise<StateDict> {
+  const { recipe, config, preprocessing } = plan;
+  const branches = `${config.num_conv_branches} conv branch${config.num_conv_branches > 1 ? 'es' : ''}`;
+  events.emit({
+    type: 'warning',
+    message: `The fused weights are expanded to ${branches} a block, measured on training images.`,
+  });
+  return await expand(
+    {
+      engine,
+      graph: withPreprocess(mobileOne(config), preprocessing),
+      fused,
+      batches: loaders.calibration.epoch(0),
+      count: EXPAND_BATCHES,
+    },
+    { seed: recipe.seed },
+  );
 }
 
 /** What the loop has made so far. */
