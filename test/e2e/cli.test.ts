@@ -216,6 +216,25 @@ describe.skipIf(!built)('mobileone (built)', () => {
     expect(other.err).toContain('is another network than the recipe');
   });
 
+  it('begins with a fused model, whose weights become branches', async () => {
+    const sizes = ['-k', '3', '--size', '32', '--batch-size', '8', '--epochs', '1', '--threads', '1'];
+    const { code, out, err } = await cli(
+      folder,
+      'train',
+      'photos',
+      '--init',
+      'run/fused.safetensors',
+      ...sizes,
+      '--out',
+      'grown',
+    );
+    expect(err).toBe('');
+    expect(out).toContain('expanded to 3 conv branches a block');
+    expect(code).toBe(0);
+    const grown = JSON.parse((await cli(folder, 'info', 'grown', '--json')).out) as { config: object };
+    expect(grown.config).toMatchObject({ num_conv_branches: 3, depths: [1, 1, 1, 1] });
+  });
+
   it('prints events as JSON lines', async () => {
     const { out } = await cli(folder, 'train', 'photos', ...TINY, '--epochs', '1', '--out', 'json', '--json');
     const types = out

@@ -63,12 +63,6 @@ describe.skipIf(!built)('mobileone (built) refuses', () => {
       1,
       'This model is fused, and the train form is needed to fuse it.',
     ],
-    [
-      'a fused model to begin training with',
-      ['train', 'photos', '--init', 'photos-run/fused.safetensors'],
-      1,
-      'This model is fused, and the train form is needed to begin training with.',
-    ],
     ['a file without images', ['fuse', 'photos-run/model.safetensors'], 2, 'The check needs real images'],
     ['an unknown engine', ['eval', 'photos-run', '--engine', 'wsam'], 2, 'Did you mean wasm?'],
     ['an unknown split', ['eval', 'photos-run', '--split', 'vall'], 2, 'Did you mean val?'],
