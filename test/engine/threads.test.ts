@@ -9,7 +9,8 @@ import { describe, expect, test } from 'vitest';
 import { UserError } from '../../src/core/errors.ts';
 import type { Program } from '../../src/engine/engine.ts';
 import { autoThreads, quotaCores } from '../../src/engine/wasm/auto-threads-node.ts';
-import { nodeWasmEngine } from '../../src/engine/wasm/node.ts';
+import { makeWasmEngine } from '../../src/engine/wasm/engine.ts';
+import { nodeKernels, nodeWasmEngine } from '../../src/engine/wasm/node.ts';
 import { leadTeam } from '../../src/engine/wasm/team.ts';
 import { mobileOne } from '../../src/models/mobileone.ts';
 import { runOn } from './cases/agreement.ts';
@@ -170,6 +171,12 @@ test('auto is a number of threads like another; what is none is refused', async 
     await expect(nodeWasmEngine({ threads: wrong })).rejects.toThrow(UserError);
     await expect(engine.compile(one.graph, { dims: one.dims, threads: wrong })).rejects.toThrow(/whole number from 1/);
   }
+});
+
+test('more than one thread is refused where there can be only one, with the reason', async () => {
+  const kernels = { ...(await nodeKernels()), obstacle: 'the page is not cross-origin isolated' };
+  const compiling = makeWasmEngine(kernels, 1).compile(one.graph, { dims: one.dims, threads: 2 });
+  await expect(compiling).rejects.toThrow('The engine has 1 thread here: the page is not cross-origin isolated.');
 });
 
 test.each<[name: string, files: Record<string, string>, cores: number]>([

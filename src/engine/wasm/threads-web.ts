@@ -5,6 +5,14 @@ import { type ThreadStart, WORKER_LOOP } from './worker-loop.ts';
 
 const WORKER_SOURCE = `onmessage = ({ data }) => { (${WORKER_LOOP})(data, () => postMessage('ready')); close(); };`;
 
+/** Hears of a worker's errors; the run that they end tells them, so they do not go on to the page as well. */
+function listen(worker: Worker, heard: (message: string) => void): void {
+  worker.onerror = (event) => {
+    event.preventDefault();
+    heard(event.message);
+  };
+}
+
 /** Runs a text as a worker; the worker's first message means that it has started. */
 async function startWorker(source: string, start?: ThreadStart): Promise<Worker> {
   const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
@@ -14,7 +22,7 @@ async function startWorker(source: string, start?: ThreadStart): Promise<Worker>
       const made = new Worker(url);
       worker = made;
       made.onmessage = () => resolve(made);
-      made.onerror = ({ message }) => reject(new Error(message || 'the worker did not load'));
+      listen(made, (message) => reject(new Error(message || 'the worker did not load')));
       made.postMessage(start);
     });
   } catch (error) {
@@ -62,7 +70,7 @@ export async function startWebThreads(options: {
   }
   const { runner, lost } = leadTeam(memory, instantiate(memory), threads, end);
   workers.forEach((worker, i) => {
-    worker.onerror = ({ message }) => lost(i + 1, message || 'it failed');
+    listen(worker, (message) => lost(i + 1, message || 'it failed'));
   });
   return runner;
 }
