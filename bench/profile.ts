@@ -56,11 +56,11 @@ const engine = makeWasmEngine(
       const runner = await kernels.start(memory, count);
       return {
         ...runner,
-        run(list, instructions) {
+        async run(list, instructions) {
           for (let i = 0; i < instructions; i++) {
             const args = new Int32Array(memory.buffer, list + i * BYTES, op.INSTRUCTION_WORDS);
             const start = performance.now();
-            runner.run(list + i * BYTES, 1);
+            await runner.run(list + i * BYTES, 1);
             const ms = performance.now() - start;
             const key = values.list ? `${String(i).padStart(4)} ${nameOf(args[0]!)}` : nameOf(args[0]!);
             const entry = times.get(key) ?? { ms: 0, flops: 0, calls: 0 };

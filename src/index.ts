@@ -16,6 +16,7 @@ export {
   loadState,
   type Program,
   readState,
+  type Threads,
   TooLargeError,
   unsupportedNodes,
 } from './engine/engine.ts';

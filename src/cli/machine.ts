@@ -29,7 +29,7 @@ export async function describeMachine(): Promise<Machine> {
   return {
     ...describeDevice(),
     engines: {
-      wasm: `${description}, ${tuning}, ${threads} thread${threads > 1 ? 's' : ''} (--threads auto)`,
+      wasm: `${description}, ${tuning}, ${threads} thread${threads > 1 ? 's' : ''} (--threads auto: the cores this process may use, at most 8)`,
       reference: 'float64, one thread',
     },
     packages: Object.fromEntries(PACKAGES.map((name) => [name, packageVersion(name)])),

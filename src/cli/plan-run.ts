@@ -5,6 +5,7 @@ import { UserError } from '../core/errors.ts';
 import type { StateDict } from '../core/tensor.ts';
 import type { SplitDataset } from '../data/dataset.ts';
 import { readFolder } from '../data/readers/folder-node.ts';
+import { autoThreads } from '../engine/wasm/auto-threads-node.ts';
 import { fuseGraph } from '../graph/passes/fuse.ts';
 import { DEFAULT_PREPROCESSING, type Preprocessing } from '../images/preprocess.ts';
 import { type MobileOneConfig, mobileOne } from '../models/mobileone.ts';
@@ -149,8 +150,9 @@ export async function planResumedRun(dir: string | undefined, flags: TrainFlags)
   const warnings = [...data.warnings];
   if (samples !== meta.samples)
     warnings.push('The training images are not the ones the run began with; it goes on, but differently.');
-  if (recipe.threads !== meta.threads)
-    warnings.push(`The run used ${meta.threads} threads; with ${recipe.threads} the last bits of the weights differ.`);
+  const threads = recipe.threads ?? (recipe.engine === 'wasm' ? autoThreads() : 1);
+  if (threads !== meta.threads)
+    warnings.push(`The run used ${meta.threads} threads; with ${threads} the last bits of the weights differ.`);
   const stepsPerEpoch = Math.floor(data.train.samples.length / recipe.batch_size);
   const { epoch, step, loss, top1, seconds, metrics, best } = meta;
   const position: Position = {

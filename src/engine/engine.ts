@@ -20,6 +20,18 @@ export interface Capabilities {
   readonly threads: number;
 }
 
+/** A whole number, or `auto`: as many as the engine finds good here. */
+export type Threads = number | 'auto';
+
+const MAX_THREADS = 256;
+
+/** The number of threads meant, where `auto` (or nothing) means `auto`. Throws a UserError if it is no number of threads. */
+export function threadsOf(threads: Threads | undefined, auto: number): number {
+  if (threads === undefined || threads === 'auto') return auto;
+  if (Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS) return threads;
+  throw new UserError(`threads must be a whole number from 1 to ${MAX_THREADS}, or auto, got ${threads}.`);
+}
+
 /** `auto`: the form that costs fewer multiply-adds, for each node. */
 export type RepConvChoice = 'auto' | 'online' | 'explicit';
 
@@ -29,8 +41,8 @@ export type RecomputeChoice = 'auto' | 'never' | 'depthwise';
 export interface CompileOptions {
   /** Sizes of the graph's named dimensions, e.g. `{ N: 1, H: 224, W: 224 }`. */
   readonly dims: Dims;
-  /** Threads to run on; default: the engine's. */
-  readonly threads?: number;
+  /** Threads to run on; default `auto`: the engine's. */
+  readonly threads?: Threads;
   /**
    * How pointwise RepConvs are trained: by one convolution and the moments of its input, or branch by branch. Both give the same
    * results up to rounding. Only the wasm engine has a choice. Default `auto`.

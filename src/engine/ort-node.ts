@@ -1,9 +1,9 @@
 /** The engine `ort`: inference graphs in ONNX Runtime, for measuring, checking exports and teachers. */
 import { sizeOf, type Tensor } from '../core/tensor.ts';
-import { bind } from '../graph/bind.ts';
+import { bind, type Dims } from '../graph/bind.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { OpKind } from '../graph/kinds.ts';
-import { type CompileOptions, type Engine, type Program, unsupportedNodes } from './engine.ts';
+import { type Engine, type Program, type Threads, threadsOf, unsupportedNodes } from './engine.ts';
 import { NODE_WRITERS } from './onnx/nodes.ts';
 import { describeRuntime, type OnnxSession, type OrtRuntime, openOnnx } from './onnx/session-node.ts';
 import { toOnnx } from './onnx/to-onnx.ts';
@@ -13,13 +13,14 @@ export { hasRuntime, type OnnxSession, type OrtRuntime, openOnnx } from './onnx/
 export interface OrtOptions {
   /** `node` (native, default) or `web` (WebAssembly, as in browsers). */
   readonly runtime?: OrtRuntime;
-  /** Threads used by default: 1. */
-  readonly threads?: number;
+  /** Threads used by default; `auto` (the default): 1. */
+  readonly threads?: Threads;
 }
 
 /** Opens ONNX Runtime as an engine. Throws a UserError when the package is missing. */
 export async function ortEngine(options: OrtOptions = {}): Promise<Engine> {
-  const { runtime = 'node', threads: defaultThreads = 1 } = options;
+  const { runtime = 'node' } = options;
+  const defaultThreads = threadsOf(options.threads, 1);
   const description = await describeRuntime(runtime);
   const engine: Engine = {
     name: runtime === 'node' ? 'ort' : 'ort-web',
@@ -28,23 +29,19 @@ export async function ortEngine(options: OrtOptions = {}): Promise<Engine> {
       description,
       threads: defaultThreads,
     }),
-    async compile(graph, { dims, threads = defaultThreads }) {
+    async compile(graph, options) {
       const trained = graph.nodes.filter(({ kind, attrs }) => kind === 'RepConv' && attrs.training);
       const missing = [...unsupportedNodes(engine, graph), ...trained.map(({ name }) => `${name} (RepConv, training)`)];
       if (missing.length) throw new TypeError(`ONNX Runtime can't run ${missing.join(', ')}`);
-      return makeProgram(graph, { dims, threads }, runtime);
+      return makeProgram(graph, options.dims, threadsOf(options.threads, defaultThreads), runtime);
     },
   };
   return engine;
 }
 
 /** A program whose session is made when it first runs, and again when the state has changed since. */
-function makeProgram(
-  graph: Graph,
-  options: Required<Pick<CompileOptions, 'dims' | 'threads'>>,
-  runtime: OrtRuntime,
-): Program {
-  const { shapes } = bind(graph, options.dims);
+function makeProgram(graph: Graph, dims: Dims, threads: number, runtime: OrtRuntime): Program {
+  const { shapes } = bind(graph, dims);
   const zero = ([name, { shape }]: [string, { shape: readonly number[] }]): [string, Tensor] => [
     name,
     { shape, data: new Float32Array(sizeOf(shape)) },
@@ -68,8 +65,8 @@ function makeProgram(
     async run(feeds) {
       if (stale) {
         await close();
-        const model = await toOnnx(graph, state, { dims: options.dims, dynamicBatch: false });
-        session = await openOnnx(model, { runtime, threads: options.threads });
+        const model = await toOnnx(graph, state, { dims, dynamicBatch: false });
+        session = await openOnnx(model, { runtime, threads });
         stale = false;
       }
       for (const { name } of graph.inputs) {

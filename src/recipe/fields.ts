@@ -342,7 +342,7 @@ export const FIELDS: { readonly [K in FieldName]: FieldOf<Recipe[K]> } = {
     default: null,
     min: 1,
     max: 256,
-    auto: 'as many as the machine has cores',
+    auto: 'as many as the process may use cores, at most 8',
     text: 'Threads of the engine. The same number gives bit-identical results.',
   },
   workers: {

@@ -37,6 +37,11 @@ const worker = new Worker('/worker.js', { type: 'module' });
 worker.onerror = (event) => report(event.message || 'the worker did not load');
 </script>`;
 
+/** A page that runs /worker.js itself and reports when that fails. */
+export const PLAIN_PAGE = `<!doctype html><script type="module">
+import('/worker.js').catch((error) => fetch('/answer', { method: 'POST', body: JSON.stringify({ error: String(error) }) }));
+</script>`;
+
 export interface PageOptions {
   /** Texts (or bytes) by path; `/` is the page. Files under /dist/ and /build/ are served from the project. */
   readonly texts: Readonly<Record<string, string | Uint8Array>>;
@@ -44,6 +49,8 @@ export interface PageOptions {
   readonly modules?: boolean;
   /** Send the headers that make the page cross-origin isolated; default true. */
   readonly isolated?: boolean;
+  /** Headers of every answer, beside those. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Serves the page, opens Chromium on it, and returns the JSON that it posts to /answer. */
@@ -51,6 +58,7 @@ export async function answerFromChromium({
   texts,
   isolated = true,
   modules = false,
+  headers = {},
 }: PageOptions): Promise<Record<string, unknown>> {
   const profile = await mkdtemp(join(tmpdir(), 'mobileone-chromium-'));
   let browser: ChildProcess | undefined;
@@ -61,7 +69,7 @@ export async function answerFromChromium({
       server.on('request', async (request, response) => {
         const path = request.url ?? '/';
         const send = (type: string, body: string | Uint8Array): void => {
-          response.writeHead(200, { 'content-type': type, ...(isolated ? isolation : {}) });
+          response.writeHead(200, { 'content-type': type, ...(isolated ? isolation : {}), ...headers });
           response.end(body);
         };
         const type = TYPES[path.split('.').at(-1)!] ?? 'text/html';

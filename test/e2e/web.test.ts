@@ -10,8 +10,10 @@ import {
   scalar,
   trainStep,
 } from '../../src/index.ts';
+import { breaking } from '../engine/cases/broken-worker.ts';
+import type { PageSetup } from '../engine/cases/page.ts';
 import { ENGINE_PROPERTIES } from '../engine/cases/properties.ts';
-import { answerFromChromium, chromiumReady, WORKER_PAGE } from './chromium.ts';
+import { answerFromChromium, chromiumReady, type PageOptions, PLAIN_PAGE, WORKER_PAGE } from './chromium.ts';
 
 const SIZE = 33;
 const CONFIG = modelConfig('s0', { depths: [1, 1, 1, 1], widths: [0.25, 0.25, 0.25, 0.125], num_classes: 5 });
@@ -82,33 +84,62 @@ test.skipIf(!chromiumReady)(
   },
 );
 
-const WORKER_OF_CASES = "import '/build/engine-page.js';";
+interface CasesAnswer {
+  readonly passed: number;
+  readonly failures: readonly string[];
+  readonly descriptions: readonly string[];
+}
 
-/** Runs the engine's cases in a worker of a page. */
+/** Runs the engine's cases in Chromium, in a worker of the page unless `page` runs them itself. */
 async function casesInChromium(
-  setup: { builds: string[]; threads: number[]; share: number },
-  isolated: boolean,
-): Promise<{ passed: number; failures: string[]; descriptions: string[] }> {
-  const texts = { '/': WORKER_PAGE, '/worker.js': WORKER_OF_CASES, '/setup.json': JSON.stringify(setup) };
-  const answer = await answerFromChromium({ texts, isolated });
+  setup: PageSetup,
+  options: Omit<PageOptions, 'texts'> & { readonly page?: string } = {},
+): Promise<CasesAnswer> {
+  const { page = WORKER_PAGE, ...how } = options;
+  const worker = "import '/build/engine-page.js';";
+  const answer = await answerFromChromium({
+    texts: { '/': page, '/worker.js': worker, '/setup.json': JSON.stringify(setup) },
+    ...how,
+  });
   expect(answer.error).toBeUndefined();
-  return answer as unknown as { passed: number; failures: string[]; descriptions: string[] };
+  return answer as unknown as CasesAnswer;
 }
 
 test.skipIf(!chromiumReady)("Chromium: the engine's cases on both builds, 1 and 2 threads", async () => {
-  const builds = ['baseline', 'relaxed'];
-  const { passed, failures, descriptions } = await casesInChromium({ builds, threads: [1, 2], share: 0.2 }, true);
+  const builds = ['baseline', 'relaxed'] as const;
+  const { passed, failures, descriptions } = await casesInChromium({ builds, threads: [1, 2], share: 0.2 });
   expect(failures).toEqual([]);
   expect(passed).toBe(4 * ENGINE_PROPERTIES.length);
   expect(descriptions.map((text) => text.split('; ')[1])).toEqual(['1', '2', '1', '2']);
 });
 
-test.skipIf(!chromiumReady)('Chromium without isolation: one thread, and it says why', async () => {
-  const { passed, failures, descriptions } = await casesInChromium(
-    { builds: ['relaxed'], threads: [2], share: 0.05 },
-    false,
-  );
+test.skipIf(!chromiumReady).each<[string, number, Parameters<typeof casesInChromium>[1], RegExp]>([
+  [
+    'without isolation',
+    ENGINE_PROPERTIES.length,
+    { isolated: false },
+    /1 thread: the page is not cross-origin isolated/,
+  ],
+  ['in the page itself', 1, { page: PLAIN_PAGE }, /1 thread: open the engine in a worker to use more/],
+  [
+    'where blobs are no workers',
+    1,
+    { headers: { 'content-security-policy': "worker-src 'self'" } },
+    /1 thread: the page forbids workers from blobs/,
+  ],
+])('Chromium %s: one thread, and it says why', async (_, properties, options, why) => {
+  const setup = { builds: ['relaxed'], threads: [2], share: 0.05, properties } as const;
+  const { passed, failures, descriptions } = await casesInChromium(setup, options);
   expect(failures).toEqual([]);
-  expect(passed).toBe(ENGINE_PROPERTIES.length);
-  expect(descriptions[0]).toMatch(/1 thread: the page is not cross-origin isolated.*; 1$/);
+  expect(passed).toBe(properties);
+  expect(descriptions[0]).toMatch(why);
+  expect(descriptions[0]).toMatch(/; 1$/);
+});
+
+test.skipIf(!chromiumReady)('Chromium: a kernel thread that dies ends the run with a message', async () => {
+  const broken = breaking('throw new WebAssembly.RuntimeError("unreachable");');
+  const { failures } = await casesInChromium({ builds: ['relaxed'], threads: [2, 3], share: 0, broken });
+  const end = (threads: number): unknown =>
+    expect.stringMatching(`A thread of the engine stopped .thread . of ${threads}: .*unreachable`);
+  expect(failures).toEqual([end(2), end(2), end(3), end(3)]);
 });

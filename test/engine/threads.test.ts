@@ -6,14 +6,15 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import workerThreads, { type Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
-import * as op from '../../kernels/opcodes.ts';
 import { UserError } from '../../src/core/errors.ts';
-import { encode, makeEmitter } from '../../src/engine/wasm/emitter.ts';
-import { planMemory } from '../../src/engine/wasm/memory.ts';
+import type { Program } from '../../src/engine/engine.ts';
+import { autoThreads, quotaCores } from '../../src/engine/wasm/auto-threads-node.ts';
+import { makeWasmEngine } from '../../src/engine/wasm/engine.ts';
 import { nodeKernels, nodeWasmEngine } from '../../src/engine/wasm/node.ts';
-import type { Runner } from '../../src/engine/wasm/platform.ts';
+import { leadTeam } from '../../src/engine/wasm/team.ts';
 import { mobileOne } from '../../src/models/mobileone.ts';
 import { runOn } from './cases/agreement.ts';
+import { breaking, DEATHS } from './cases/broken-worker.ts';
 import { stepCase } from './cases/models.ts';
 
 const run = promisify(execFile);
@@ -26,14 +27,18 @@ const model = mobileOne({
   num_classes: 10,
   in_chans: 3,
 });
+const one = stepCase(model, 10, { N: 4, H: 32, W: 32 }, 3, 5);
+const gone = (worker: Worker): boolean => worker.threadId === -1;
 
-/** Workers that were started while the test ran. */
-async function recordWorkers<T>(body: () => Promise<T>): Promise<[T, Worker[]]> {
+/** Workers that are started while `body` runs; the last member of a team gets `prefix` before its own text. */
+async function recordWorkers<T>(body: () => Promise<T>, prefix = ''): Promise<[T, Worker[]]> {
   const { Worker: Original } = workerThreads;
   const started: Worker[] = [];
   class Recorded extends Original {
-    constructor(...args: ConstructorParameters<typeof Original>) {
-      super(...args);
+    constructor(...[source, options]: ConstructorParameters<typeof Original>) {
+      const { tid, threads } = options!.workerData as { tid: number; threads: number };
+      const last = prefix !== '' && tid === threads - 1;
+      super(last ? prefix + source : source, { ...options, resourceLimits: { maxOldGenerationSizeMb: 24 } });
       started.push(this);
     }
   }
@@ -47,55 +52,107 @@ async function recordWorkers<T>(body: () => Promise<T>): Promise<[T, Worker[]]> 
   }
 }
 
-/** A team whose program lets the last thread alone run out of its memory: the share of the others lies inside. */
-async function faultyTeam(threads: number): Promise<{ runner: Runner; list: number }> {
-  const { emitter, finish } = makeEmitter(threads);
-  const x = emitter.persistent(65536);
-  emitter.emit(op.RELU, x, x, 65536);
-  const { main, buffers } = finish();
-  const { total } = planMemory(buffers);
-  const pages = Math.ceil((total + 4096) / 65536);
-  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
-  encode(main, memory.buffer, total);
-  // Grow the count so that the last share ends beyond the memory.
-  const floats = Math.floor((pages * 65536 - 1024) / 4 / (threads - 1)) * threads;
-  new Int32Array(memory.buffer, total, 4)[3] = floats;
-  return { runner: await (await nodeKernels()).start(memory, threads), list: total };
+/** A program whose last thread does `code` in its first run, and its workers. */
+async function brokenProgram(threads: number, code: string): Promise<[Program, Worker[]]> {
+  const engine = await nodeWasmEngine();
+  return recordWorkers(() => engine.compile(one.graph, { dims: one.dims, threads }), breaking(code));
 }
 
+/** That nothing more can be done with a program whose thread is gone, but dispose it. */
+async function expectEnd(program: Program, workers: readonly Worker[]): Promise<void> {
+  const hint = expect.stringMatching(/--resume.*--threads 1/);
+  await expect(program.run(one.feeds)).rejects.toMatchObject({ name: 'UserError', hint, exitCode: 70 });
+  await program.dispose();
+  await program.dispose();
+  expect(workers.every(gone)).toBe(true);
+  await expect(program.run(one.feeds)).rejects.toThrow(/disposed/);
+}
+
+const SLEEP = (ms: string): string => `Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ${ms});`;
+
 describe.each([2, 3])('%i threads', (threads) => {
-  test('a thread that fails in the middle ends the run with a message, and the program can be disposed', async () => {
-    const { runner, list } = await faultyTeam(threads);
-    const attempt = (): void => runner.run(list, 1);
-    expect(attempt).toThrow(/thread of the engine stopped \(another thread failed\)/);
-    expect(attempt).toThrow(UserError); // at once, not again in the barrier
-    await runner.dispose();
-    await runner.dispose();
-    expect(attempt).toThrow(/disposed/);
+  const dead = (reason: RegExp): RegExp =>
+    new RegExp(`stopped \\(thread ${threads} of ${threads}: .*${reason.source}`, 'i');
+
+  test.each(Object.entries(DEATHS))('the last one %s in the middle of a step', async (_, { code, reason }) => {
+    const [program, workers] = await brokenProgram(threads, code);
+    await expect(program.run(one.feeds)).rejects.toThrow(dead(reason));
+    await expectEnd(program, workers);
   });
 
-  test('a thread that is ended from outside makes the next run fail', async () => {
+  test('the last one is ended from outside in the middle of a step', async () => {
+    const [program, workers] = await brokenProgram(threads, SLEEP('Infinity'));
+    setTimeout(() => workers.at(-1)!.terminate(), 200);
+    await expect(program.run(one.feeds)).rejects.toThrow(dead(/it ended with code 1/));
+    await expectEnd(program, workers);
+  });
+
+  test('the last one is ended between two steps', async () => {
     const engine = await nodeWasmEngine();
-    const one = stepCase(model, 10, { N: 4, H: 32, W: 32 }, 3, 5);
     const [[, program], workers] = await recordWorkers(() => runOn(engine, one, threads));
     expect(workers).toHaveLength(threads - 1);
     await workers.at(-1)!.terminate();
-    await expect(program.run(one.feeds)).rejects.toThrow(/it ended with code 1/);
-    await expect(program.run(one.feeds)).rejects.toMatchObject({
-      hint: expect.stringMatching(/--resume/),
-      exitCode: 70,
-    });
-    await program.dispose();
+    await expect(program.run(one.feeds)).rejects.toThrow(dead(/it ended with code 1/));
+    await expectEnd(program, workers);
   });
+
+  test('the last one does not start', async () => {
+    const engine = await nodeWasmEngine();
+    const compile = async (): Promise<unknown> =>
+      engine.compile(one.graph, { dims: one.dims, threads }).catch((e) => e);
+    const [error, workers] = await recordWorkers(compile, 'process.exit(3);');
+    expect(error).toMatchObject({ message: `The engine could not start ${threads} threads (it ended with code 3).` });
+    expect(error).toMatchObject({ hint: expect.stringMatching(/threads 1/) });
+    expect(workers.every(gone)).toBe(true);
+  });
+
+  test('a slow one is waited for, with the same results; meanwhile timers run and runs take turns', async () => {
+    const engine = await nodeWasmEngine();
+    const [expected, quick] = await runOn(engine, { ...one, steps: 2 }, threads);
+    const slow = brokenProgram(threads, SLEEP('400'));
+    const [program] = await slow;
+    for (const [name, value] of one.state) program.write(name, value);
+    for (const name of program.stateNames)
+      if (name.startsWith('ema:')) program.write(name, one.state.get(name.slice(4))!);
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 10);
+    const [, second] = await Promise.all([program.run(one.feeds), program.run(one.feeds)]);
+    clearInterval(timer);
+    expect(ticks).toBeGreaterThan(0);
+    expect(second).toEqual(expected);
+    await Promise.all([program.dispose(), quick.dispose()]);
+  });
+
+  test('a program can be disposed in the middle of a run', async () => {
+    const [program, workers] = await brokenProgram(threads, SLEEP('Infinity'));
+    const running = program.run(one.feeds);
+    setTimeout(() => program.dispose(), 200);
+    await expect(running).rejects.toThrow(/disposed/);
+    await program.dispose();
+    expect(workers.every(gone)).toBe(true);
+  });
+});
+
+test.each([1, 2])('a fault of the calling thread, one of %i, ends the program as well', async (threads) => {
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+  const fail = (): never => {
+    throw new WebAssembly.RuntimeError('unreachable');
+  };
+  const { runner } = leadTeam(memory, { run: fail, resume: fail, setTile: () => {} }, threads, async () => {});
+  const attempt = (): unknown => runner.run(1024, 1);
+  expect(attempt).toThrow(`stopped (thread 1 of ${threads}: unreachable)`);
+  expect(attempt).toThrow(UserError);
+  await runner.dispose();
+  expect(attempt).toThrow('disposed');
 });
 
 test.each(['baseline', 'relaxed', 'wide'] as const)('%s: bit-identical for 1, 2 and 3 threads each', async (simd) => {
   const engine = await nodeWasmEngine({ simd });
-  const one = { ...stepCase(model, 10, { N: 5, H: 45, W: 64 }, 3, 11), steps: 2 };
+  const steps = { ...stepCase(model, 10, { N: 5, H: 45, W: 64 }, 3, 11), steps: 2 };
   for (const threads of [1, 2, 3]) {
     const states = [];
     for (let i = 0; i < 2; i++) {
-      const [outputs, program] = await runOn(engine, one, threads);
+      const [outputs, program] = await runOn(engine, steps, threads);
       states.push([...program.stateNames.map((name) => program.read(name).data), outputs.logits!.data]);
       await program.dispose();
     }
@@ -103,9 +160,63 @@ test.each(['baseline', 'relaxed', 'wide'] as const)('%s: bit-identical for 1, 2 
   }
 });
 
+test('auto is a number of threads like another; what is none is refused', async () => {
+  const { threads } = (await nodeWasmEngine({ threads: 'auto' })).capabilities();
+  expect(threads).toBe(autoThreads());
+  expect(threads).toBe((await nodeWasmEngine()).capabilities().threads);
+  const engine = await nodeWasmEngine({ threads: 2 });
+  const program = await engine.compile(one.graph, { dims: one.dims, threads: 'auto' });
+  await program.dispose();
+  for (const wrong of [0, -1, 1.5, Number.NaN, 257]) {
+    await expect(nodeWasmEngine({ threads: wrong })).rejects.toThrow(UserError);
+    await expect(engine.compile(one.graph, { dims: one.dims, threads: wrong })).rejects.toThrow(/whole number from 1/);
+  }
+});
+
+test('more than one thread is refused where there can be only one, with the reason', async () => {
+  const kernels = { ...(await nodeKernels()), obstacle: 'the page is not cross-origin isolated' };
+  const compiling = makeWasmEngine(kernels, 1).compile(one.graph, { dims: one.dims, threads: 2 });
+  await expect(compiling).rejects.toThrow('The engine has 1 thread here: the page is not cross-origin isolated.');
+});
+
+test.each<[name: string, files: Record<string, string>, cores: number]>([
+  ['no control groups', {}, Number.POSITIVE_INFINITY],
+  ['version 2, no quota', { '/proc/self/cgroup': '0::/\n', '/sys/fs/cgroup/cpu.max': 'max 100000\n' }, Infinity],
+  ['version 2, in a container', { '/proc/self/cgroup': '0::/\n', '/sys/fs/cgroup/cpu.max': '250000 100000\n' }, 2.5],
+  [
+    'version 2, the smallest of the groups above',
+    {
+      '/proc/self/cgroup': '0::/a/b\n',
+      '/sys/fs/cgroup/a/b/cpu.max': '400000 100000\n',
+      '/sys/fs/cgroup/a/cpu.max': '300000 100000\n',
+    },
+    3,
+  ],
+  [
+    'version 1',
+    {
+      '/proc/self/cgroup': '4:memory:/x\n2:cpu,cpuacct:/\n0::/\n',
+      '/sys/fs/cgroup/cpu/cpu.cfs_quota_us': '150000\n',
+      '/sys/fs/cgroup/cpu/cpu.cfs_period_us': '100000\n',
+    },
+    1.5,
+  ],
+  [
+    'version 1, no quota',
+    {
+      '/proc/self/cgroup': '2:cpu:/\n',
+      '/sys/fs/cgroup/cpu/cpu.cfs_quota_us': '-1\n',
+      '/sys/fs/cgroup/cpu/cpu.cfs_period_us': '100000\n',
+    },
+    Number.POSITIVE_INFINITY,
+  ],
+])('quota of the control groups: %s', (_, files, cores) => {
+  expect(quotaCores((path) => files[path])).toBe(cores);
+});
+
 const NODE = fileURLToPath(new URL('../../dist/node.js', import.meta.url));
 
-/** Runs a script that has a program of two threads after one run; returns what it prints. */
+/** Runs a script that has a program of three threads after one run; returns what it prints. */
 async function script(body: string): Promise<string> {
   const text = `
     import { graphBuilder, nodeWasmEngine } from ${JSON.stringify(NODE)};

@@ -52,9 +52,12 @@ test('the tile, chosen by timing when a process starts, changes no bit', async (
         tuning: `${rows}×8 tile`,
         async start(memory) {
           const { exports } = new WebAssembly.Instance(module, { env: { memory } });
-          const { run, setTile } = exports as unknown as KernelExports;
-          setTile(rows);
-          return { run: (list, count) => run(list, count, 0, 1), dispose: async () => {} };
+          const kernels = exports as unknown as KernelExports;
+          kernels.setTile(rows);
+          const run = (list: number, count: number): void => {
+            kernels.run(list, count, 0, 1);
+          };
+          return { run, dispose: async () => {} };
         },
       },
       1,

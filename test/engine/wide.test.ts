@@ -19,8 +19,9 @@ function wrong(kernels: CompiledKernels): CompiledKernels {
       const exports = kernels.instantiate(memory);
       const words = new Int32Array(memory.buffer);
       const run: typeof exports.run = (list, ...rest) => {
-        exports.run(list, ...rest);
+        const done = exports.run(list, ...rest);
         for (let i = 1024; i < list / 4; i += 1024) words[i]! ^= 1;
+        return done;
       };
       return { ...exports, run };
     },
@@ -35,8 +36,9 @@ function slow(kernels: CompiledKernels): CompiledKernels {
       const exports = kernels.instantiate(memory);
       const run: typeof exports.run = (list, count, ...rest) => {
         const end = performance.now() + (count === 1 ? 30 : 0);
-        exports.run(list, count, ...rest);
+        const done = exports.run(list, count, ...rest);
         while (performance.now() < end);
+        return done;
       };
       return { ...exports, run };
     },

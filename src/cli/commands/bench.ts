@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { describeDevice } from '../../bench/device-node.ts';
 import { type Measurement, measure } from '../../bench/measure.ts';
 import { MODEL_BENCH, type Protocol, shortProtocol } from '../../bench/protocol.ts';
 import { modelSubjects } from '../../bench/subjects-node.ts';
 import type { ModelFile } from '../../checkpoint/model-file.ts';
+import { autoThreads } from '../../engine/wasm/auto-threads-node.ts';
 import { DEFAULT_PREPROCESSING } from '../../images/preprocess.ts';
 import { initialState } from '../../models/init.ts';
 import { mobileOne } from '../../models/mobileone.ts';
@@ -30,7 +30,7 @@ type Benchable = Pick<ModelFile, 'graph' | 'state' | 'form' | 'preprocessing' | 
 export async function benchCommand(io: Io, target: string, flags: BenchFlags): Promise<number> {
   const size = wholeNumber('--size', flags.size, 32);
   const batch = wholeNumber('--batch', flags.batch);
-  const threads = threadCount(flags.threads) ?? availableParallelism();
+  const threads = threadCount(flags.threads) ?? autoThreads();
   const protocol = protocolOf(wholeNumber('--rounds', flags.rounds), wholeNumber('--runs', flags.runs));
   const model = isVariant(target) ? untrained(target) : (await openModel(target)).model;
   const engine = await openEngine({ threads, wide: flags.wide });

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { type Form, type ModelFile, modelGraph } from '../../checkpoint/model-file.ts';
+import { autoThreads } from '../../engine/wasm/auto-threads-node.ts';
 import { bind } from '../../graph/bind.ts';
 import { cost, countParams } from '../../graph/cost.ts';
 import { groupDigits, printGraph } from '../../graph/print.ts';
@@ -44,7 +44,7 @@ function showPlan(io: Io, config: MobileOneConfig, size: number, { batch, thread
   const sizes = {
     batch: wholeNumber('--batch', batch) ?? 32,
     size,
-    threads: threadCount(threads) ?? availableParallelism(),
+    threads: threadCount(threads) ?? autoThreads(),
   };
   printTrainingPlan(io, modelGraph(config, 'train'), config.num_classes, sizes, json === true);
   return EXIT.ok;

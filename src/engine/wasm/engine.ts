@@ -1,8 +1,9 @@
 /** The default engine for training and inference: AssemblyScript SIMD kernels on shared memory. */
+import { UserError } from '../../core/errors.ts';
 import type { Graph } from '../../graph/graph.ts';
 import type { OpKind } from '../../graph/kinds.ts';
 import { expandBranches } from '../../graph/passes/branches.ts';
-import { type CompileOptions, type Engine, unsupportedNodes } from '../engine.ts';
+import { type CompileOptions, type Engine, threadsOf, unsupportedNodes } from '../engine.ts';
 import { choosePlan, type FitOptions, memoryOf } from './fit.ts';
 import { RULES } from './lower/rules.ts';
 import { MAX_MEMORY_BYTES } from './memory.ts';
@@ -43,7 +44,10 @@ export function makeWasmEngine(kernels: Kernels, defaultThreads: number): Engine
   const complete = (graph: Graph, options: CompileOptions): FitOptions => {
     const missing = unsupportedNodes(engine, graph);
     if (missing.length) throw new TypeError(`the wasm engine can't run ${missing.join(', ')}`);
-    const { dims, repConv, threads = defaultThreads, recompute = 'auto', memoryLimit = MAX_MEMORY_BYTES } = options;
+    const threads = threadsOf(options.threads, defaultThreads);
+    if (kernels.obstacle && threads > 1)
+      throw new UserError(`The engine has 1 thread here: ${kernels.obstacle}.`, 'Leave threads at auto.');
+    const { dims, repConv, recompute = 'auto', memoryLimit = MAX_MEMORY_BYTES } = options;
     return { dims, repConv, threads, recompute, memoryLimit: Math.min(memoryLimit, MAX_MEMORY_BYTES) };
   };
   return engine;

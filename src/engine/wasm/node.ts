@@ -1,6 +1,6 @@
 /** The wasm engine in Node: kernels from disk, worker threads, and the fastest build that computes right on this machine. */
-import { availableParallelism } from 'node:os';
-import type { Engine } from '../engine.ts';
+import { type Engine, type Threads, threadsOf } from '../engine.ts';
+import { autoThreads } from './auto-threads-node.ts';
 import { chooseKernels } from './choose-node.ts';
 import type { SimdBuild } from './compile-node.ts';
 import { makeWasmEngine } from './engine.ts';
@@ -9,15 +9,14 @@ import type { Kernels } from './platform.ts';
 export type { SimdBuild } from './compile-node.ts';
 
 export interface WasmOptions {
-  /** Threads to run on; default: all cores, at most 8. */
-  readonly threads?: number;
+  /** Threads to run on; default `auto`: as many as the process may use cores, at most 8. */
+  readonly threads?: Threads;
   /** Which build of the kernels; default: the fastest that passes its self-test. */
   readonly simd?: 'auto' | SimdBuild;
   /** `off`: never use 256-bit vectors (an experimental feature of V8, from Node 24 on). Default `auto`. */
   readonly wide?: 'auto' | 'off';
 }
 
-const MAX_DEFAULT_THREADS = 8;
 const loaded = new Map<string, Promise<Kernels>>();
 
 /** The kernels of this process, loaded once for each choice. */
@@ -30,6 +29,6 @@ export function nodeKernels({ simd = 'auto', wide = 'auto' }: WasmOptions = {}):
 
 /** Opens the wasm engine on this machine. */
 export async function nodeWasmEngine(options: WasmOptions = {}): Promise<Engine> {
-  const { threads = Math.min(availableParallelism(), MAX_DEFAULT_THREADS) } = options;
+  const threads = threadsOf(options.threads, autoThreads());
   return makeWasmEngine(await nodeKernels(options), threads);
 }

@@ -11,6 +11,8 @@ import type { Value } from './lower/context.ts';
 import type { Kernels, Runner } from './platform.ts';
 import { type Arena, arenasOf } from './state.ts';
 
+type Feeds = Parameters<Program['run']>[0];
+
 const PAGE = 65536;
 
 /** Makes the program of a plan in a memory of its size. */
@@ -47,34 +49,40 @@ export async function makeProgram(
     ...Object.keys(bound.graph.params).filter((name) => state.slots.has(name)),
     ...statePrefixes(bound.graph).flatMap((prefix) => learnable.map((name) => `${prefix}:${name}`)),
   ];
+  const runOnce = async (feeds: Feeds): Promise<Record<string, Tensor>> => {
+    for (const { name, dtype } of bound.graph.inputs) {
+      const feed = feeds[name];
+      const shape = bound.shapes.get(name)!;
+      if (!feed) throw new TypeError(`the input "${name}" is missing`);
+      if (!sameShape(feed.shape, shape) || feed.data.length !== sizeOf(shape)) {
+        throw new TypeError(`the input "${name}" has shape [${feed.shape.join(', ')}], expected [${shape.join(', ')}]`);
+      }
+      const address = addressOf(lowered.inputs.get(name)!);
+      const View = dtype === 'uint8' ? Uint8Array : Float32Array;
+      new View(memory.buffer, address, feed.data.length).set(feed.data);
+    }
+    for (const name of Object.keys(feeds)) {
+      if (!lowered.inputs.has(name)) throw new TypeError(`the graph has no input "${name}"`);
+    }
+    if (dirty) await runner.run(preparationAt, preparation.length);
+    dirty = false;
+    await runner.run(mainAt, main.length);
+    const results: Record<string, Tensor> = {};
+    for (const [name, value] of lowered.outputs) {
+      results[name] = readValue(value, bound.shapes.get(bound.graph.outputs[name]!)!, floatsAt);
+    }
+    return results;
+  };
+  /** Runs take turns: a run that waits for a slow thread leaves the caller free to ask for the next. */
+  let last: Promise<unknown> = Promise.resolve();
+
   return {
     stateNames,
     memory: memoryOf(plan),
-    async run(feeds) {
-      for (const { name, dtype } of bound.graph.inputs) {
-        const feed = feeds[name];
-        const shape = bound.shapes.get(name)!;
-        if (!feed) throw new TypeError(`the input "${name}" is missing`);
-        if (!sameShape(feed.shape, shape) || feed.data.length !== sizeOf(shape)) {
-          throw new TypeError(
-            `the input "${name}" has shape [${feed.shape.join(', ')}], expected [${shape.join(', ')}]`,
-          );
-        }
-        const address = addressOf(lowered.inputs.get(name)!);
-        const View = dtype === 'uint8' ? Uint8Array : Float32Array;
-        new View(memory.buffer, address, feed.data.length).set(feed.data);
-      }
-      for (const name of Object.keys(feeds)) {
-        if (!lowered.inputs.has(name)) throw new TypeError(`the graph has no input "${name}"`);
-      }
-      if (dirty) runner.run(preparationAt, preparation.length);
-      dirty = false;
-      runner.run(mainAt, main.length);
-      const results: Record<string, Tensor> = {};
-      for (const [name, value] of lowered.outputs) {
-        results[name] = readValue(value, bound.shapes.get(bound.graph.outputs[name]!)!, floatsAt);
-      }
-      return results;
+    run(feeds) {
+      const result = last.then(() => runOnce(feeds));
+      last = result.catch(() => undefined);
+      return result;
     },
     read(name) {
       const { array, slot } = resolve(name);

@@ -113,8 +113,11 @@ async function bitsOf(subject: Subject, { graph, state, dims, feeds }: SelfTestC
     description: '',
     tuning: '',
     async start(memory: WebAssembly.Memory) {
-      const { run } = subject.instantiate(memory);
-      return { run: (list: number, count: number) => run(list, count, 0, 1), dispose: async () => {} };
+      const kernels = subject.instantiate(memory);
+      const run = (list: number, count: number): void => {
+        kernels.run(list, count, 0, 1);
+      };
+      return { run, dispose: async () => {} };
     },
   };
   const program = await makeWasmEngine(kernels, 1).compile(graph, { dims });

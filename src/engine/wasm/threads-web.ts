@@ -1,16 +1,49 @@
 /** Kernel threads in browsers: workers from a blob; the calling thread, itself a worker, is thread 0. */
 import { CONTROL, type KernelExports, type Runner } from './platform.ts';
-import { leadTeam } from './team.ts';
+import { leadTeam, threadsDidNotStart } from './team.ts';
 import { type ThreadStart, WORKER_LOOP } from './worker-loop.ts';
 
 const WORKER_SOURCE = `onmessage = ({ data }) => { (${WORKER_LOOP})(data, () => postMessage('ready')); close(); };`;
 
+/** Hears of a worker's errors; the run that they end tells them, so they do not go on to the page as well. */
+function listen(worker: Worker, heard: (message: string) => void): void {
+  worker.onerror = (event) => {
+    event.preventDefault();
+    heard(event.message);
+  };
+}
+
+/** Runs a text as a worker; the worker's first message means that it has started. */
+async function startWorker(source: string, start?: ThreadStart): Promise<Worker> {
+  const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
+  let worker: Worker | undefined;
+  try {
+    return await new Promise((resolve, reject) => {
+      const made = new Worker(url);
+      worker = made;
+      made.onmessage = () => resolve(made);
+      listen(made, (message) => reject(new Error(message || 'the worker did not load')));
+      made.postMessage(start);
+    });
+  } catch (error) {
+    worker?.terminate();
+    throw error;
+  } finally {
+    URL.revokeObjectURL(url);
+  }
+}
+
 /** Why more than one thread can't be used here; empty if it can. */
-export function obstacleToThreads(): string {
+export async function obstacleToThreads(): Promise<string> {
   if (!globalThis.crossOriginIsolated) return 'the page is not cross-origin isolated (COOP and COEP headers)';
   if ('document' in globalThis) return 'open the engine in a worker to use more';
   if (typeof Worker === 'undefined') return 'this browser starts no worker from a worker';
-  return '';
+  try {
+    (await startWorker('onmessage = () => postMessage(0)')).terminate();
+    return '';
+  } catch {
+    return 'the page forbids workers from blobs (worker-src in its Content-Security-Policy)';
+  }
 }
 
 export async function startWebThreads(options: {
@@ -21,29 +54,23 @@ export async function startWebThreads(options: {
   readonly instantiate: (memory: WebAssembly.Memory) => KernelExports;
 }): Promise<Runner> {
   const { module, memory, threads, tile, instantiate } = options;
-  const url = URL.createObjectURL(new Blob([WORKER_SOURCE], { type: 'text/javascript' }));
-  try {
-    const workers = await Promise.all(
-      Array.from({ length: threads - 1 }, (_, i) =>
-        startWorker(url, { module, memory, tid: i + 1, threads, tile, control: CONTROL }),
-      ),
-    );
-    const { runner, lost } = leadTeam(memory, instantiate(memory), threads, async () => {
-      for (const worker of workers) worker.terminate();
-    });
-    for (const worker of workers) worker.onerror = (event) => lost(event.message || 'it failed');
-    return runner;
-  } finally {
-    URL.revokeObjectURL(url);
+  const started = await Promise.allSettled(
+    Array.from({ length: threads - 1 }, (_, i) =>
+      startWorker(WORKER_SOURCE, { module, memory, tid: i + 1, threads, tile, control: CONTROL }),
+    ),
+  );
+  const workers = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const end = async (): Promise<void> => {
+    for (const worker of workers) worker.terminate();
+  };
+  const failed = started.find((one) => one.status === 'rejected');
+  if (failed) {
+    await end();
+    throw threadsDidNotStart(threads, failed.reason);
   }
-}
-
-function startWorker(url: string, start: ThreadStart): Promise<Worker> {
-  return new Promise((resolve, reject) => {
-    const worker = new Worker(url);
-    worker.onmessage = () => resolve(worker);
-    worker.onerror = (event) =>
-      reject(new Error(`a kernel thread did not start: ${event.message || 'the worker failed'}`));
-    worker.postMessage(start);
+  const { runner, lost } = leadTeam(memory, instantiate(memory), threads, end);
+  workers.forEach((worker, i) => {
+    listen(worker, (message) => lost(i + 1, message || 'it failed'));
   });
+  return runner;
 }

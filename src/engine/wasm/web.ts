@@ -1,5 +1,5 @@
 /** The wasm engine in a browser: kernels fetched from beside the page, threads as workers (open it in a worker of your own). */
-import type { Engine } from '../engine.ts';
+import { type Engine, type Threads, threadsOf } from '../engine.ts';
 import { makeWasmEngine } from './engine.ts';
 import type { KernelExports, Kernels } from './platform.ts';
 import { obstacleToThreads, startWebThreads } from './threads-web.ts';
@@ -12,12 +12,12 @@ export interface WebWasmOptions {
    * Threads to run on; default `auto`: as many as the browser tells, at most 8. More than one needs a cross-origin isolated page and
    * the engine opened in a worker; otherwise it runs on one, and its description says why.
    */
-  readonly threads?: number | 'auto';
+  readonly threads?: Threads;
   /** Which build of the kernels; default: relaxed SIMD where the browser validates it. */
   readonly simd?: 'auto' | 'baseline' | 'relaxed';
 }
 
-const MAX_THREADS = 8;
+const MAX_AUTO_THREADS = 8;
 
 async function fetchModule(base: string | URL, build: 'relaxed' | 'baseline'): Promise<WebAssembly.Module> {
   const url = new URL(`${build}.wasm`, new URL(base, globalThis.location?.href));
@@ -59,13 +59,13 @@ export async function webWasmEngine({
     }),
   );
   const { tile, instantiate } = fastest(candidates);
-  const obstacle = obstacleToThreads();
-  const wanted = threads === 'auto' ? Math.min(globalThis.navigator?.hardwareConcurrency ?? 1, MAX_THREADS) : threads;
-  const count = obstacle ? 1 : wanted;
+  const wanted = threadsOf(threads, Math.min(globalThis.navigator?.hardwareConcurrency ?? 1, MAX_AUTO_THREADS));
+  const obstacle = await obstacleToThreads();
   const kernels: Kernels = {
     description: `${name}, 128 bit${obstacle && wanted > 1 ? `, 1 thread: ${obstacle}` : ''}`,
     tuning: `${tile}×8 tile`,
-    start: (memory, members) => startWebThreads({ module, memory, threads: obstacle ? 1 : members, tile, instantiate }),
+    ...(obstacle ? { obstacle } : {}),
+    start: (memory, members) => startWebThreads({ module, memory, threads: members, tile, instantiate }),
   };
-  return makeWasmEngine(kernels, count);
+  return makeWasmEngine(kernels, obstacle ? 1 : wanted);
 }

@@ -2,7 +2,7 @@
 
 /**
  * A function expression `(start) => void`: waits on the command cell, runs its share of each instruction list, and ends when told.
- * `aborted` tells the other threads, who may be waiting in the barrier, that this one is gone.
+ * A run is given up (`aborted`) when a thread is gone: the others would wait for it in the barrier for ever.
  */
 export const WORKER_LOOP = `({ module, memory, tid, threads, tile, control }, ready) => {
   const cells = new Int32Array(memory.buffer, 0, 256);
@@ -18,7 +18,8 @@ export const WORKER_LOOP = `({ module, memory, tid, threads, tile, control }, re
     const count = cells[control.count / 4];
     if (count < 0) return;
     try {
-      kernels.run(cells[control.list / 4], count, tid, threads);
+      let done = kernels.run(cells[control.list / 4], count, tid, threads);
+      while (!done && !Atomics.load(cells, control.aborted / 4)) done = kernels.resume();
     } catch (error) {
       Atomics.store(cells, control.aborted / 4, 1);
       Atomics.notify(cells, control.generation / 4);
