@@ -5,7 +5,7 @@ import {
   hasRevectorizer,
   needsRelaxedFlag,
   outputDifference,
-  row,
+  row as rowOf,
   runInTurn,
   type Settings,
   type Side,
@@ -37,6 +37,9 @@ function flagSets(node: string, wide: SideSpec['wide']): string[][] {
   return needsRelaxedFlag(node) ? [[], ['--experimental-wasm-relaxed-simd']] : [[]];
 }
 
+const widthsOf = (node: string): readonly ('128 bit' | '256 bit')[] =>
+  hasRevectorizer(node) ? ['128 bit', '256 bit'] : ['128 bit'];
+
 /** Which peers can take part, by name. */
 function peersFor({ task, subject, peer, settings }: CompareOptions): string[] {
   return Object.entries(PEERS)
@@ -59,10 +62,9 @@ export function subjectName({ variant, k, batch, size, threads }: Subject, width
  */
 export async function compare(options: CompareOptions): Promise<Row[]> {
   const { task, subject, runs, settings, common, tell } = options;
-  const widths = hasRevectorizer(settings.node) ? (['128 bit', '256 bit'] as const) : (['128 bit'] as const);
   const peers = peersFor(options);
   const rows: Row[] = [];
-  for (const width of widths) {
+  for (const width of widthsOf(settings.node)) {
     const wide = width === '256 bit' ? 'auto' : 'off';
     // Our side sets the flags it needs by itself.
     const sides = ['ours', ...peers].flatMap((side) =>
@@ -76,7 +78,7 @@ export async function compare(options: CompareOptions): Promise<Row[]> {
     const unit = task === 'train' ? 'ms/image' : 'ms';
     if (peers.length === 0) {
       rows.push(
-        row(
+        rowOf(
           { bench: task, ...what, unit, peer: '' },
           perImage(ours!.ms),
           null,
@@ -89,7 +91,7 @@ export async function compare(options: CompareOptions): Promise<Row[]> {
       const peer = [result.runtime, ...sides[i + 1]!.flags].join(', ');
       const difference = outputDifference(ours!, result);
       rows.push(
-        row(
+        rowOf(
           { bench: task, ...what, unit, peer },
           perImage(ours!.ms),
           perImage(result.ms),
@@ -98,8 +100,36 @@ export async function compare(options: CompareOptions): Promise<Row[]> {
         ),
       );
       if (task === 'infer')
-        rows.push(row({ bench: 'cold start', ...what, unit: 'ms', peer }, ours!.cold, result.cold, {}, common));
-      else rows.push(row({ bench: 'memory', ...what, unit: 'MB resident', peer }, ours!.rss, result.rss, {}, common));
+        rows.push(rowOf({ bench: 'cold start', ...what, unit: 'ms', peer }, ours!.cold, result.cold, {}, common));
+      else rows.push(rowOf({ bench: 'memory', ...what, unit: 'MB resident', peer }, ours!.rss, result.rss, {}, common));
+    }
+  }
+  return rows;
+}
+
+/** Our side alone for several subjects, in turn within one run, so that their quotients hold on a noisy machine. */
+export async function ourselves(
+  options: Omit<CompareOptions, 'subject' | 'peer'>,
+  subjects: readonly Subject[],
+): Promise<Row[]> {
+  const { task, runs, settings, common, tell } = options;
+  const rows: Row[] = [];
+  for (const width of widthsOf(settings.node)) {
+    const wide = width === '256 bit' ? 'auto' : 'off';
+    const sides = subjects.map(
+      (subject): Side => ({ spec: { side: 'ours', task, ...subject, runs, wide }, flags: [] }),
+    );
+    for (const [i, result] of (await runInTurn(sides, settings, tell)).entries()) {
+      const perImage = (ms: number): number => ms / subjects[i]!.batch;
+      const what = { bench: `scale: ${task}`, subject: subjectName(subjects[i]!, width), unit: 'ms/image', peer: '' };
+      const row = rowOf(
+        { ...what, ours: result.runtime },
+        perImage(result.ms),
+        null,
+        { spread: spread(result, perImage) },
+        common,
+      );
+      rows.push(row);
     }
   }
   return rows;

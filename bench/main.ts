@@ -1,8 +1,8 @@
-/** `npm run bench -- train|infer|memory|kernels|limit|loader|start|growth|all|report …`: our figures with the rivals' beside them. */
+/** `npm run bench -- train|infer|memory|kernels|limit|loader|start|scale|growth|all|report …`: our figures with the rivals' beside them. */
 import { appendFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { browserRows } from './browser.ts';
-import { compare, type Subject } from './compare.ts';
+import { compare, ourselves, type Subject } from './compare.ts';
 import { growthRows } from './growth.ts';
 import { kernelRows, limitRows, loaderRows, startRows } from './others.ts';
 import { writeReport } from './report.ts';
@@ -31,6 +31,7 @@ const USAGE = `usage: npm run bench -- COMMAND [options]
   browser                  inference in Chromium: ours, onnxruntime-web, LiteRT.js on one page
   kernels | limit          GFLOPS against the peak of this machine; inference against the limit
   loader | start           images/s (--data DIR); wall time of mobileone --help
+  scale                    ours against ours, in turn: k = 1, 2, 4, 5, and one thread against two
   growth                   k, image, batch, threads and variants (--quick: the ends only)
   all                      everything that docs/performance.md shows
   report RESULTS…          write docs/performance.md and its figure from stored results
@@ -82,6 +83,14 @@ async function compareRows(
   return await compare({ task, subject, runs, peer, settings, common, tell });
 }
 
+async function scaleRows(): Promise<Row[]> {
+  const settingsOf = (task: 'train' | 'infer') => ({ task, runs: task === 'infer' ? 60 : 4, settings, common, tell });
+  const step = { variant: 's0', batch: 16, size: 224, threads: 2 };
+  const steps = [...[1, 2, 4, 5].map((k) => ({ ...step, k })), { ...step, k: 4, threads: 1 }];
+  const image = [1, 2].map((threads) => ({ variant: 's0', batch: 1, size: 224, threads }));
+  return [...(await ourselves(settingsOf('train'), steps)), ...(await ourselves(settingsOf('infer'), image))];
+}
+
 async function inBrowser(subject: { variant: string; batch: number; size: number }): Promise<void> {
   const runs = values.quick ? 5 : 20;
   const { rows, notes } = await browserRows(subject, { rounds: settings.rounds, runs, common });
@@ -103,6 +112,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<void>>> = {
       );
   },
   start: async () => void give(await startRows(settings, common)),
+  scale: async () => void give(await scaleRows()),
   growth: async () => void give(await growthRows(settings, common, { quick: values.quick, tell })),
   all: async () => {
     const step = { variant: 's0', batch: 16, size: 224, threads: 2 };
@@ -112,9 +122,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<void>>> = {
     give(await compareRows('infer', { variant: 's1', batch: 1, size: 224, threads: 1 }));
     await inBrowser({ variant: 's0', batch: 1, size: 224 });
     give(await compareRows('train', step));
-    give(await compareRows('train', { ...step, threads: 1 }, 'none'));
     give(await compareRows('train', { ...step, variant: 's1' }));
-    for (const k of [1, 2, 4, 5]) give(await compareRows('train', { ...step, k }, 'none'));
+    give(await scaleRows());
     give(await compareRows('train', { variant: 's0', k: 1, batch: 4, size: 64, threads: 1 }, 'jax-js'));
     give(await loaderRows(settings, common, values.data));
     give(await startRows(settings, common));

@@ -11,6 +11,8 @@ const TITLES: Readonly<Record<string, string>> = {
   browser: 'Inference in Chromium, all on one page, one thread',
   'cold start': 'Cold start of an inference: opening the runtime, compiling, and the first run',
   memory: 'Peak memory of the process, training step',
+  'scale: train': 'Branches and threads, training step, ours in turn with ours',
+  'scale: infer': 'Threads, inference, ours in turn with ours',
   limit: 'Inference against the limit of the machine',
   kernels: 'Kernels, one thread',
   loader: 'Loader',
@@ -107,7 +109,7 @@ export function performancePage(all: readonly Row[]): string {
         parts.push(
           `### ${title}`,
           '',
-          `\`npm run bench -- ${bench.replace('cold start', 'infer')}\``,
+          `\`npm run bench -- ${bench.replace('cold start', 'infer').replace(/:.*/, '')}\``,
           '',
           benchTable(ofBench),
           '',
