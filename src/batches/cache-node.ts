@@ -8,28 +8,35 @@ import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { UserError } from '../core/errors.ts';
-import { decodeImage, evalCrop, loadSharp } from '../images/decode-node.ts';
+import { type Sample, sampleName } from '../data/dataset.ts';
+import { decodeSample } from '../data/decode-sample-node.ts';
+import { evalCrop, loadSharp } from '../images/decode-node.ts';
 import type { RgbImage } from '../images/resize.ts';
 import { openPixelFile, type PixelFile } from './pixel-file-node.ts';
 
 /** How images are kept: shrunk to a short side for training, or as evaluation sees them. */
 export type Geometry = { readonly shortSide: number } | { readonly size: number; readonly cropPct: number };
 
+/** Where an image is. */
+export type Place = Pick<Sample, 'path' | 'part'>;
+
 export interface SkippedImage {
+  /** The sample's name, for people. */
   readonly path: string;
+  readonly sample: Place;
   readonly reason: string;
 }
 
 export interface CacheIndex {
   /** The file of pixels; undefined when it could not be written, and images are decoded each time. */
   readonly file: string | undefined;
-  /** [offset, width, height] of each path; a broken image has width 0. */
+  /** [offset, width, height] of each sample; a broken image has width 0. */
   readonly entries: readonly (readonly [number, number, number])[];
   readonly skipped: readonly SkippedImage[];
 }
 
 export interface CacheOptions {
-  readonly paths: readonly string[];
+  readonly samples: readonly Place[];
   readonly geometry: Geometry;
   readonly folder?: string | undefined;
   readonly parallel: number;
@@ -39,7 +46,7 @@ export interface CacheOptions {
 }
 
 /** Raised whenever the pixels of a kept image would come out differently. */
-const VERSION = 3;
+const VERSION = 4;
 const DAY = 24 * 3600 * 1000;
 
 /** The operating system's folder for caches. */
@@ -52,21 +59,25 @@ export function defaultCacheFolder(): string {
 }
 
 /** Reads one image as the geometry says. */
-export async function readAs(path: string, geometry: Geometry): Promise<RgbImage> {
-  if ('shortSide' in geometry) return decodeImage(path, { shortSide: geometry.shortSide });
-  const data = evalCrop(await decodeImage(path), geometry);
+export async function readAs(sample: Place, geometry: Geometry): Promise<RgbImage> {
+  if ('shortSide' in geometry) return decodeSample(sample, { shortSide: geometry.shortSide });
+  const data = evalCrop(await decodeSample(sample), geometry);
   return { width: geometry.size, height: geometry.size, data };
 }
 
-async function keyOf(paths: readonly string[], geometry: Geometry): Promise<string> {
+async function keyOf(samples: readonly Place[], geometry: Geometry): Promise<string> {
   const digest = createHash('sha256').update(JSON.stringify([VERSION, geometry]));
-  for (let first = 0; first < paths.length; first += 64) {
-    const some = paths.slice(first, first + 64).map((path) => resolve(path));
+  const files = [...new Set(samples.map(({ path }) => path))];
+  const stamps = new Map<string, string>();
+  for (let first = 0; first < files.length; first += 64) {
+    const some = files.slice(first, first + 64);
     const infos = await Promise.all(some.map((path) => stat(path).catch(() => undefined)));
     infos.forEach((info, i) => {
-      digest.update(`${some[i]}\0${info?.size}\0${info?.mtimeMs}\n`);
+      stamps.set(some[i]!, `${resolve(some[i]!)}\0${info?.size}\0${info?.mtimeMs}`);
     });
   }
+  for (const { path, part } of samples)
+    digest.update(`${stamps.get(path)}${part ? `\0${JSON.stringify(part)}` : ''}\n`);
   return digest.digest('hex').slice(0, 32);
 }
 
@@ -74,8 +85,8 @@ async function keyOf(paths: readonly string[], geometry: Geometry): Promise<stri
 export async function openCache(options: CacheOptions): Promise<CacheIndex> {
   await loadSharp();
   const folder = options.folder ?? defaultCacheFolder();
-  const key = await keyOf(options.paths, options.geometry);
-  const kept = await readIndex(folder, key, options.paths.length);
+  const key = await keyOf(options.samples, options.geometry);
+  const kept = await readIndex(folder, key, options.samples.length);
   if (kept && (await stillBroken(kept, options.geometry))) return kept;
   const file = await openPixelFile(
     folder,
@@ -107,8 +118,8 @@ async function readIndex(folder: string, key: string, count: number): Promise<Ca
 
 /** Whether images that were broken before still are: a reason such as missing permissions may be gone. */
 async function stillBroken({ skipped }: CacheIndex, geometry: Geometry): Promise<boolean> {
-  for (const { path } of skipped) {
-    const read = await readAs(path, geometry).catch(() => undefined);
+  for (const { sample } of skipped) {
+    const read = await readAs(sample, geometry).catch(() => undefined);
     if (read) return false;
   }
   return true;
@@ -116,26 +127,30 @@ async function stillBroken({ skipped }: CacheIndex, geometry: Geometry): Promise
 
 /** Decodes every image into the file, several at a time. */
 async function decodeAll(options: CacheOptions, file: PixelFile): Promise<Omit<CacheIndex, 'file'>> {
-  const { paths, geometry, parallel, onProgress } = options;
-  const entries: [number, number, number][] = paths.map(() => [0, 0, 0]);
+  const { samples, geometry, parallel, onProgress } = options;
+  const entries: [number, number, number][] = samples.map(() => [0, 0, 0]);
   const reasons = new Map<number, string>();
   let next = 0;
   let done = 0;
   const work = async (): Promise<void> => {
-    while (next < paths.length) {
+    while (next < samples.length) {
       const index = next++;
       try {
-        const { width, height, data } = await readAs(paths[index]!, geometry);
+        const { width, height, data } = await readAs(samples[index]!, geometry);
         entries[index] = [await file.append(data), width, height];
       } catch (error) {
         if (!(error instanceof UserError)) throw error;
         reasons.set(index, error.message);
       }
-      onProgress?.(++done, paths.length);
+      onProgress?.(++done, samples.length);
     }
   };
   await Promise.all(Array.from({ length: parallel }, work));
-  const skipped = paths.flatMap((path, index) => (reasons.has(index) ? [{ path, reason: reasons.get(index)! }] : []));
+  const skipped = samples.flatMap(({ path, part }, index) => {
+    if (!reasons.has(index)) return [];
+    const sample: Place = part ? { path, part } : { path };
+    return [{ path: sampleName(sample), sample, reason: reasons.get(index)! }];
+  });
   return { entries, skipped };
 }
 

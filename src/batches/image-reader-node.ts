@@ -2,7 +2,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { UserError } from '../core/errors.ts';
 import type { RgbImage } from '../images/resize.ts';
-import { type CacheIndex, type Geometry, readAs } from './cache-node.ts';
+import { type CacheIndex, type Geometry, type Place, readAs } from './cache-node.ts';
 
 export interface ImageReader {
   /** The image of a sample; what it returns without a promise is overwritten by the next call. */
@@ -13,11 +13,11 @@ export interface ImageReader {
 /** Opens a reader of a cache, or of the files themselves if the cache has no file. `close` when done. */
 export function openImageReader(
   index: Pick<CacheIndex, 'file' | 'entries'>,
-  paths: readonly string[],
+  samples: readonly Place[],
   geometry: Geometry,
 ): ImageReader {
   const { file, entries } = index;
-  if (file === undefined) return { read: (sample) => readAs(paths[sample]!, geometry), close: () => {} };
+  if (file === undefined) return { read: (sample) => readAs(samples[sample]!, geometry), close: () => {} };
   const descriptor = openSync(file, 'r');
   let buffer = new Uint8Array(0);
   return {

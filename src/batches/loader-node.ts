@@ -67,10 +67,10 @@ function geometryOf({ train, size, augment, preprocessing }: LoaderOptions): Geo
 /** Opens a loader: decodes every image once (into a cache on disk), then gives batches. */
 export async function createLoader(options: LoaderOptions): Promise<Loader> {
   const { dataset, batchSize, size, train, seed, workers, onSkip, onWarning, onProgress } = options;
-  const paths = dataset.samples.map(({ path }) => path);
+  const { samples } = dataset;
   const geometry = geometryOf(options);
   const parallel = Math.max(2, 2 * workers);
-  const index = await openCache({ paths, geometry, folder: options.cacheDir, parallel, onProgress, onWarning });
+  const index = await openCache({ samples, geometry, folder: options.cacheDir, parallel, onProgress, onWarning });
   if (options.strict && index.skipped.length) {
     throw new UserError(
       index.skipped[0]!.reason,
@@ -78,7 +78,7 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
     );
   }
   for (const skipped of index.skipped) onSkip?.(skipped);
-  const good = Int32Array.from(paths.keys()).filter((i) => index.entries[i]![1] > 0);
+  const good = Int32Array.from(samples.keys()).filter((i) => index.entries[i]![1] > 0);
   if (good.length === 0) throw new UserError('None of the images can be read.', 'See the reasons above.');
   const dropLast = options.dropLast ?? train;
   const stepsPerEpoch = dropLast ? Math.floor(good.length / batchSize) : Math.ceil(good.length / batchSize);
@@ -89,7 +89,12 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
     );
   }
   const pool = openPool(
-    { index, paths, geometry, options: { size, seed, augment: train ? options.augment : undefined } },
+    {
+      index,
+      samples: samples.map(({ path, part }) => (part ? { path, part } : { path })),
+      geometry,
+      options: { size, seed, augment: train ? options.augment : undefined },
+    },
     workers,
   );
 

@@ -4,8 +4,8 @@ import { fillBatch } from './fill.ts';
 import { openImageReader } from './image-reader-node.ts';
 import type { WorkerReply, WorkerRequest, WorkerSetup } from './messages.ts';
 
-const { index, paths, geometry, options } = workerData as WorkerSetup;
-const { read } = openImageReader(index, paths, geometry);
+const { index, samples, geometry, options } = workerData as WorkerSetup;
+const { read } = openImageReader(index, samples, geometry);
 
 parentPort!.on('message', async ({ id, epoch, indices, out }: WorkerRequest) => {
   let reply: WorkerReply = { id };

@@ -1,10 +1,10 @@
 /** What the loader and its threads say to each other. */
-import type { CacheIndex, Geometry } from './cache-node.ts';
+import type { CacheIndex, Geometry, Place } from './cache-node.ts';
 import type { FillOptions } from './fill.ts';
 
 export interface WorkerSetup {
   readonly index: Pick<CacheIndex, 'file' | 'entries'>;
-  readonly paths: readonly string[];
+  readonly samples: readonly Place[];
   readonly geometry: Geometry;
   readonly options: FillOptions;
 }

@@ -17,8 +17,8 @@ export function openPool(setup: WorkerSetup, threads: number): Pool {
   return threads === 0 ? inProcess(setup) : inThreads(setup, threads);
 }
 
-function inProcess({ index, paths, geometry, options }: WorkerSetup): Pool {
-  const reader = openImageReader(index, paths, geometry);
+function inProcess({ index, samples, geometry, options }: WorkerSetup): Pool {
+  const reader = openImageReader(index, samples, geometry);
   return {
     fill: (epoch, indices, out) => fillBatch(reader.read, options, epoch, indices, out),
     close: async () => reader.close(),

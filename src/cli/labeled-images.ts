@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { closestMatch, UserError } from '../core/errors.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { readFolder } from '../data/readers/folder-node.ts';
+import { readData } from '../data/readers/data-node.ts';
 import type { OpenedModel } from './open-model.ts';
 import { differences } from './plan-run.ts';
 
@@ -42,7 +42,7 @@ export async function labeledImages({ model, run }: OpenedModel, dir?: string, s
   const own = run !== undefined && resolve(folder) === run.meta.data;
   const { val_fraction, seed } = run?.recipe ?? { val_fraction: 0.5, seed: 0 };
   const choice = split === undefined ? (own || (await hasOwnVal(folder)) ? 'val' : 'all') : checkSplit(split);
-  const data = await readFolder(folder, { valFraction: val_fraction, seed });
+  const data = await readData(folder, { valFraction: val_fraction, seed });
   const parts = choice === 'all' ? [data.train, data.val, ...(data.test ? [data.test] : [])] : [data[choice]];
   const samples = parts.flatMap((part) => part?.samples ?? []);
   if (samples.length === 0) throw new UserError(`${folder} has no ${choice} images.`, 'Choose another --split.');
@@ -67,5 +67,5 @@ function relabel({ classes, samples }: Dataset, wanted: readonly string[], folde
         ? `The model has ${wanted.length} classes without names; a folder of ${wanted.length} classes would be matched in order.`
         : 'Rename the class folders to the names the model was trained with; mobileone info MODEL lists them.',
     );
-  return { classes: wanted, samples: samples.map(({ path, label }) => ({ path, label: index[label]! })) };
+  return { classes: wanted, samples: samples.map((sample) => ({ ...sample, label: index[sample.label]! })) };
 }

@@ -4,7 +4,7 @@ import type { ModelFile } from '../checkpoint/model-file.ts';
 import { UserError } from '../core/errors.ts';
 import type { StateDict } from '../core/tensor.ts';
 import type { SplitDataset } from '../data/dataset.ts';
-import { readFolder } from '../data/readers/folder-node.ts';
+import { readData } from '../data/readers/data-node.ts';
 import { autoThreads } from '../engine/wasm/auto-threads-node.ts';
 import { fuseGraph } from '../graph/passes/fuse.ts';
 import { DEFAULT_PREPROCESSING, type Preprocessing } from '../images/preprocess.ts';
@@ -56,7 +56,7 @@ export async function planNewRun(dir: string | undefined, flags: TrainFlags, com
   });
   const { recipe } = resolved;
   modelConfig(recipe.variant);
-  const data = await readFolder(dir, { valFraction: recipe.val_fraction, seed: recipe.seed });
+  const data = await readData(dir, { valFraction: recipe.val_fraction, seed: recipe.seed });
   const config: MobileOneConfig = {
     ...modelConfig(recipe.variant, given(recipe)),
     ...(init ? { rd_divisor: init.config.rd_divisor } : {}),
@@ -140,7 +140,7 @@ export async function planResumedRun(dir: string | undefined, flags: TrainFlags)
   const file = { name: files.last, values: { ...meta.recipe, threads: meta.threads } };
   const { recipe } = resolveRecipe({ file, flags: changed });
   const folder = dir ?? meta.data;
-  const data = await readFolder(folder, { valFraction: recipe.val_fraction, seed: recipe.seed });
+  const data = await readData(folder, { valFraction: recipe.val_fraction, seed: recipe.seed });
   if (String(data.train.classes) !== String(meta.classes))
     throw new UserError(
       `${folder} has other classes than the run began with: ${differences(meta.classes, data.train.classes)}.`,

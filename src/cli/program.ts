@@ -36,7 +36,9 @@ export function buildProgram(io: Io, finish: (code: number) => void): Command {
 function addTraining(program: Command, io: Io, finish: (code: number) => void): void {
   const train = program
     .command('train')
-    .description('Train on a folder of images: DIR/CLASS/*, or DIR/train/CLASS/* and DIR/val/CLASS/*.')
+    .description(
+      'Train on a folder of images: DIR/CLASS/*, or DIR/train/CLASS/* and DIR/val/CLASS/*; or on IDX or CIFAR files.',
+    )
     .argument('[data]', 'the folder of images')
     .option('--out <run>', 'the run folder to make (runs/DATA-VARIANT-N)')
     .option('--resume [run]', 'go on with a run that stopped (the latest in runs/)')

@@ -8,6 +8,7 @@ import type { CheckpointMeta } from '../checkpoint/training-state.ts';
 import { UserError } from '../core/errors.ts';
 import type { EpochMetrics, RunEvent } from '../core/events.ts';
 import type { StateDict } from '../core/tensor.ts';
+import { type Sample, sampleName } from '../data/dataset.ts';
 import type { RunningMean } from '../evaluate/metrics.ts';
 import type { Position } from '../train/loop.ts';
 import { thinSteps } from './progress.ts';
@@ -110,12 +111,12 @@ export interface RunMeta extends CheckpointMeta {
 }
 
 /** Fingerprint of samples: which files of the folder, in which order, with which labels. */
-export function fingerprint(
-  samples: readonly { readonly path: string; readonly label: number }[],
-  folder: string,
-): string {
+export function fingerprint(samples: readonly Pick<Sample, 'path' | 'part' | 'label'>[], folder: string): string {
   const hash = createHash('sha256');
-  for (const { path, label } of samples) hash.update(`${relative(folder, path).replaceAll('\\', '/')}\t${label}\n`);
+  for (const { path, part, label } of samples) {
+    const name = sampleName({ path: relative(folder, path).replaceAll('\\', '/'), ...(part ? { part } : {}) });
+    hash.update(`${name}\t${label}\n`);
+  }
   return hash.digest('hex').slice(0, 16);
 }
 

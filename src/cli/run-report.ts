@@ -4,11 +4,12 @@ import { writeAtomic } from '../checkpoint/store-node.ts';
 import { UserError } from '../core/errors.ts';
 import type { EpochMetrics } from '../core/events.ts';
 import type { Dataset } from '../data/dataset.ts';
+import { decodeSample } from '../data/decode-sample-node.ts';
 import type { Engine } from '../engine/engine.ts';
 import { type Evaluation, evaluate, mostConfused, worstMistakes } from '../evaluate/evaluate.ts';
 import { softmax, topK } from '../evaluate/metrics.ts';
 import { encodePng } from '../export/bundle-node.ts';
-import { evalImage } from '../images/decode-node.ts';
+import { evalCrop } from '../images/decode-node.ts';
 import type { ConfusedPair, ExamplePrediction } from '../report/html.ts';
 import { renderReport } from '../report/html.ts';
 import { compileClassifier } from './classifier.ts';
@@ -78,8 +79,9 @@ async function examplesOf(
   const examples: ExamplePrediction[] = [];
   try {
     for (const index of chosen) {
-      const { path, label } = samples[index]!;
-      const image = { shape: [1, size, size, 3], data: await evalImage(path, model.preprocessing) };
+      const sample = samples[index]!;
+      const { label } = sample;
+      const image = { shape: [1, size, size, 3], data: evalCrop(await decodeSample(sample), model.preprocessing) };
       const probabilities = softmax((await program.run({ image })).logits!.data);
       examples.push({
         picture: await encodePng(image),

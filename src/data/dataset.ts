@@ -1,8 +1,27 @@
 /** A labeled set of images on disk. Labels index `classes`. */
 export interface Sample {
-  /** Path of the file. */
+  /** Path of the file that holds the image. */
   readonly path: string;
   readonly label: number;
+  /** Where the image lies in the file; undefined: it is the whole file. */
+  readonly part?: PixelPart;
+}
+
+/** 8-bit pixels inside a file: gray or RGB, interleaved or one plane a channel. */
+export interface PixelPart {
+  /** What the image is called inside its file, for people. */
+  readonly name: string;
+  /** Where it begins, in bytes. */
+  readonly offset: number;
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 1 | 3;
+  readonly planar?: true;
+}
+
+/** How a sample is named to people: its path, and its name inside an archive. */
+export function sampleName({ path, part }: Pick<Sample, 'path' | 'part'>): string {
+  return part ? `${path}:${part.name}` : path;
 }
 
 export interface Dataset {

@@ -2,16 +2,16 @@ import { hash, hashText } from '../core/random.ts';
 import type { Dataset, Sample } from './dataset.ts';
 
 /**
- * Splits off a fraction of every class by the hash of each file's relative path and the seed, so that adding files
+ * Splits off a fraction of every class by the hash of each sample's name and the seed, so that adding samples
  * moves no others between the sides. Each class keeps at least one image on each side (if it has two).
  */
 export function splitDataset(
   dataset: Dataset,
   fraction: number,
   seed: number,
-  relative: (path: string) => string,
+  nameOf: (sample: Sample) => string,
 ): { train: Dataset; val: Dataset } {
-  const share = (sample: Sample): number => hash(seed, hashText(relative(sample.path).replaceAll('\\', '/'))) / 2 ** 32;
+  const share = (sample: Sample): number => hash(seed, hashText(nameOf(sample).replaceAll('\\', '/'))) / 2 ** 32;
   const held = new Set<Sample>();
   dataset.classes.forEach((_, label) => {
     const ofClass = dataset.samples.filter((sample) => sample.label === label).toSorted((a, b) => share(a) - share(b));

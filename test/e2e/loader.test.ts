@@ -79,14 +79,15 @@ test('a changed file makes a new cache; a cache that cannot be written is done w
   const paths = (await readdir(join(root, 'a'))).map((name) => join(root, 'a', name));
   const geometry = { shortSide: 20 };
   const cache = join(inFolder(), 'cache-2');
-  const first = await openCache({ paths, geometry, folder: cache, parallel: 2 });
-  expect((await openCache({ paths, geometry, folder: cache, parallel: 2 })).file).toBe(first.file);
+  const samples = paths.map((path) => ({ path }));
+  const first = await openCache({ samples, geometry, folder: cache, parallel: 2 });
+  expect((await openCache({ samples, geometry, folder: cache, parallel: 2 })).file).toBe(first.file);
   await writeFile(paths[0]!, await readFile(paths[1]!));
-  expect((await openCache({ paths, geometry, folder: cache, parallel: 2 })).file).not.toBe(first.file);
+  expect((await openCache({ samples, geometry, folder: cache, parallel: 2 })).file).not.toBe(first.file);
   await writeFile(join(inFolder(), 'in-the-way'), '');
   const warnings: string[] = [];
   const without = await openCache({
-    paths,
+    samples,
     geometry,
     folder: join(inFolder(), 'in-the-way', 'x'),
     parallel: 2,
@@ -103,11 +104,12 @@ test('a changed file makes a new cache; a cache that cannot be written is done w
 test('two runs that build the same cache at once do not mix their pixels', async () => {
   const root = await makeClasses(inFolder(), 'shared', { a: 6 });
   const paths = (await readdir(join(root, 'a'))).map((name) => join(root, 'a', name));
+  const samples = paths.map((path) => ({ path }));
   const geometry = { size: 12, cropPct: 1 };
-  const open = (parallel: number) => openCache({ paths, geometry, folder: join(inFolder(), 'cache-3'), parallel });
-  const expected = await Promise.all(paths.map((path) => readAs(path, geometry)));
+  const open = (parallel: number) => openCache({ samples, geometry, folder: join(inFolder(), 'cache-3'), parallel });
+  const expected = await Promise.all(samples.map((sample) => readAs(sample, geometry)));
   for (const index of [...(await Promise.all([open(1), open(3)])), await open(2)]) {
-    const reader = openImageReader(index, paths, geometry);
+    const reader = openImageReader(index, samples, geometry);
     for (const [i, image] of expected.entries()) expect(await reader.read(i)).toEqual(image);
     reader.close();
   }

@@ -9,7 +9,7 @@ const dataset = (counts: readonly number[]): Dataset => ({
     Array.from({ length: count }, (_, i) => ({ path: `class-${label}/${i}.jpg`, label })),
   ),
 });
-const same = (path: string): string => path;
+const same = ({ path }: { path: string }): string => path;
 
 test('every image is on one side, and every class with two images on both', () => {
   fc.assert(

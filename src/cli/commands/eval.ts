@@ -1,4 +1,5 @@
 import pc from 'picocolors';
+import { sampleName } from '../../data/dataset.ts';
 import { classAccuracy, type Evaluation, evaluate, mostConfused, worstMistakes } from '../../evaluate/evaluate.ts';
 import { compileClassifier } from '../classifier.ts';
 import { EXIT } from '../exit.ts';
@@ -61,7 +62,7 @@ function findings({ model }: OpenedModel, { dataset }: LabeledImages, result: Ev
       share: pair.share,
     })),
     mistakes: worstMistakes(result.predictions).map((mistake) => ({
-      path: dataset.samples[mistake.index]!.path,
+      path: sampleName(dataset.samples[mistake.index]!),
       ...named(mistake),
       confidence: mistake.confidence,
     })),

@@ -130,7 +130,10 @@ export async function readFolder(folder: string, options: FolderOptions): Promis
   const found = await readClasses(folder);
   const dataset = makeDataset(await keepFilled(found, folder, warnings), found.files);
   checkImages(folder, dataset, loose);
-  return { ...splitDataset(dataset, options.valFraction, options.seed, (path) => relative(folder, path)), warnings };
+  return {
+    ...splitDataset(dataset, options.valFraction, options.seed, ({ path }) => relative(folder, path)),
+    warnings,
+  };
 }
 
 /** Whether the folder holds train, val and test rather than classes (of which one may be called "train"). */
@@ -162,7 +165,7 @@ async function readSplits(folder: string, folders: readonly string[], options: F
   const test = folders.includes('test') ? { test: await readOther('test') } : {};
   const valName = VAL_NAMES.find((name) => folders.includes(name));
   if (valName) return { train: dataset, val: await readOther(valName), ...test, warnings };
-  const split = splitDataset(dataset, options.valFraction, options.seed, (path) => relative(folder, path));
+  const split = splitDataset(dataset, options.valFraction, options.seed, ({ path }) => relative(folder, path));
   return { ...split, ...test, warnings };
 }
 

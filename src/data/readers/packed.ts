@@ -1,0 +1,32 @@
+/** What readers of packed data sets (IDX, CIFAR) share. */
+import { UserError } from '../../core/errors.ts';
+import type { Dataset, Sample, SplitDataset } from '../dataset.ts';
+import { splitDataset } from '../split.ts';
+
+export interface SplitOptions {
+  /** Fraction of each class that is held out for validation. */
+  readonly valFraction: number;
+  readonly seed: number;
+}
+
+/** Splits validation images off the training ones, by their names. */
+export function withValidation(
+  classes: readonly string[],
+  train: readonly Sample[],
+  test: readonly Sample[] | undefined,
+  { valFraction, seed }: SplitOptions,
+): SplitDataset {
+  const dataset: Dataset = { classes, samples: train };
+  const split = splitDataset(dataset, valFraction, seed, ({ part }) => part!.name);
+  return { ...split, ...(test ? { test: { classes, samples: test } } : {}), warnings: [] };
+}
+
+/** Throws a UserError unless every label names one of the classes. */
+export function checkLabels(path: string, labels: Uint8Array, classes: number): void {
+  const wrong = labels.find((label) => label >= classes);
+  if (wrong === undefined) return;
+  throw new UserError(
+    `"${path}" has a label ${wrong}, but there are ${classes} classes (0 … ${classes - 1}).`,
+    'Get the file anew; it may be of another data set.',
+  );
+}
