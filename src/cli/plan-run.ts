@@ -12,7 +12,7 @@ import { type MobileOneConfig, mobileOne } from '../models/mobileone.ts';
 import { modelConfig } from '../models/registry.ts';
 import { flagOf } from '../recipe/parse.ts';
 import type { FieldName, Recipe } from '../recipe/recipe.ts';
-import { resolveRecipe } from '../recipe/resolve.ts';
+import { type ResolvedRecipe, resolveRecipe } from '../recipe/resolve.ts';
 import type { Position } from '../train/loop.ts';
 import { openModel, openRun } from './open-model.ts';
 import { readRecipeFile, recipeYaml } from './recipe-file.ts';
@@ -39,6 +39,21 @@ export interface RunPlan {
   readonly resume?: { readonly state: StateDict; readonly position: Position };
 }
 
+/** The recipe of a new run, and the model it begins with, if any. */
+export async function resolveNewRecipe(
+  flags: TrainFlags,
+): Promise<{ readonly init: ModelFile | undefined; readonly resolved: ResolvedRecipe }> {
+  const init = flags.init === undefined ? undefined : (await openModel(flags.init)).model;
+  const resolved = resolveRecipe({
+    model: init && { name: `--init ${flags.init}`, values: architectureOf(init) },
+    preset: flags.preset,
+    file: flags.recipe === undefined ? undefined : await readRecipeFile(flags.recipe),
+    flags: recipeFlags(flags),
+  });
+  modelConfig(resolved.recipe.variant);
+  return { init, resolved };
+}
+
 /** Plans a new run from flags, preset and recipe file. */
 export async function planNewRun(dir: string | undefined, flags: TrainFlags, commandLine: string): Promise<RunPlan> {
   if (dir === undefined)
@@ -47,15 +62,8 @@ export async function planNewRun(dir: string | undefined, flags: TrainFlags, com
       'Name one: mobileone train DIR, with DIR/CLASS/image.jpg inside.',
       2,
     );
-  const init = flags.init === undefined ? undefined : (await openModel(flags.init)).model;
-  const resolved = resolveRecipe({
-    model: init && { name: `--init ${flags.init}`, values: architectureOf(init) },
-    preset: flags.preset,
-    file: flags.recipe === undefined ? undefined : await readRecipeFile(flags.recipe),
-    flags: recipeFlags(flags),
-  });
+  const { init, resolved } = await resolveNewRecipe(flags);
   const { recipe } = resolved;
-  modelConfig(recipe.variant);
   const data = await readData(dir, { valFraction: recipe.val_fraction, seed: recipe.seed });
   const config: MobileOneConfig = {
     ...modelConfig(recipe.variant, given(recipe)),

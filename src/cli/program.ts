@@ -45,6 +45,7 @@ function addTraining(program: Command, io: Io, finish: (code: number) => void): 
     .option('--init <file>', `begin with the weights of a model: ${MODEL}`)
     .option('--preset <name>', `begin with a preset: ${Object.keys(PRESETS).join(', ')}`)
     .option('--recipe <file>', 'a YAML or JSON file of recipe fields')
+    .option('--explain', 'print every value of the recipe and where it comes from; trains nothing')
     .option('--wide <choice>', WIDE)
     .option('--strict', 'stop at an unreadable image instead of skipping it')
     .option('--json', 'print events, one JSON object a line');

@@ -13,6 +13,8 @@ export interface TrainFlags extends Readonly<Record<string, unknown>> {
   readonly init?: string;
   readonly preset?: string;
   readonly recipe?: string;
+  /** Print the recipe and where each value is from, and train nothing. */
+  readonly explain?: boolean;
   readonly strict?: boolean;
   readonly wide?: string;
   readonly json?: boolean;

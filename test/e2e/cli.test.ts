@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FIELD_NAMES } from '../../src/recipe/fields.ts';
 import { built, cli, makeImages, TINY, temporaryFolder } from './cli-process.ts';
 
 const { folder, remove } = temporaryFolder();
@@ -243,6 +244,25 @@ describe.skipIf(!built)('mobileone (built)', () => {
       .map((line) => (JSON.parse(line) as { type: string }).type);
     expect(types[0]).toBe('start');
     expect(types.slice(-2)).toEqual(['fused', 'end']);
+  });
+
+  it('explains the recipe: every value, what auto comes to, and its origin', async () => {
+    writeFileSync(at('explained.yaml'), 'preset: quick\nepochs: 7\n');
+    const args = ['train', '--explain', '--recipe', 'explained.yaml', '--batch-size', '64', '--variant', 's1'];
+    const { code, out } = await cli(folder, ...args);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^epochs +7 +explained\.yaml$/m);
+    expect(out).toMatch(/^batch_size +64 +--batch-size$/m);
+    expect(out).toMatch(/^size +96 +preset quick$/m);
+    expect(out).toMatch(/^num_conv_branches +auto: 1 +default$/m);
+    const fields = JSON.parse((await cli(folder, ...args, '--json')).out) as { field: string; resolved?: unknown }[];
+    expect(fields.map(({ field }) => field)).toEqual(FIELD_NAMES);
+    expect(fields.every((field) => !('value' in field && field.value === null) || 'resolved' in field)).toBe(true);
+    const plain = JSON.parse((await cli(folder, 'train', '--explain', '--json')).out) as {
+      field: string;
+      resolved?: unknown;
+    }[];
+    expect(plain.find(({ field }) => field === 'lr')?.resolved).toBe(0.0125);
   });
 
   it("reads recipe files, and takes a run's own recipe", async () => {

@@ -9,11 +9,12 @@ import { expand } from '../../train/expand.ts';
 import { Diverged, type RunStore, train } from '../../train/loop.ts';
 import { checkMemory } from '../check-memory.ts';
 import { EXIT } from '../exit.ts';
+import { explainedText, explainRecipe } from '../explain-recipe.ts';
 import { fuseWithProof, proofText, saveFused } from '../finish-run.ts';
 import type { Io } from '../io.ts';
 import { openLoaders, type RunLoaders, requireImages } from '../open-data.ts';
 import { openEngine } from '../open-engine.ts';
-import { planNewRun, planResumedRun, type RunPlan } from '../plan-run.ts';
+import { planNewRun, planResumedRun, type RunPlan, resolveNewRecipe } from '../plan-run.ts';
 import { countImages, showEvents } from '../progress.ts';
 import { makeRunFolder, recordEvents, savePosition } from '../run-folder.ts';
 import { orWhy, writeRunReport } from '../run-report.ts';
@@ -26,6 +27,12 @@ export async function trainCommand(
   flags: TrainFlags,
   commandLine: string,
 ): Promise<number> {
+  if (flags.explain) {
+    const fields = await explainRecipe((await resolveNewRecipe(flags)).resolved);
+    if (flags.json) io.out(JSON.stringify(fields));
+    else for (const line of explainedText(fields)) io.out(line);
+    return EXIT.ok;
+  }
   const plan =
     flags.resume === undefined ? await planNewRun(dir, flags, commandLine) : await planResumedRun(dir, flags);
   const { recipe, files } = plan;

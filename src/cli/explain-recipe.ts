@@ -1,0 +1,45 @@
+/** `mobileone train --explain`: every value of the recipe, what `auto` comes to, and where the value is from. */
+import { modelConfig } from '../models/registry.ts';
+import { valueText } from '../recipe/document.ts';
+import { FIELD_NAMES } from '../recipe/fields.ts';
+import { baseLearningRate, type FieldName, type Recipe } from '../recipe/recipe.ts';
+import type { ResolvedRecipe } from '../recipe/resolve.ts';
+import { defaultWorkers } from './open-data.ts';
+import { openEngine } from './open-engine.ts';
+
+export interface Explained {
+  readonly field: FieldName;
+  readonly value: unknown;
+  /** What the value comes to in this run, where it is left to `auto`. */
+  readonly resolved?: unknown;
+  readonly origin: string;
+}
+
+/** What each field that was left to `auto` comes to on this machine. */
+async function automatic(recipe: Recipe): Promise<Partial<Record<FieldName, unknown>>> {
+  const { num_conv_branches, depths, widths, se_blocks } = modelConfig(recipe.variant);
+  const { threads } = (await openEngine({ name: recipe.engine })).capabilities();
+  const lr = baseLearningRate(recipe);
+  return { num_conv_branches, depths, widths, se_blocks, lr, threads, workers: defaultWorkers() };
+}
+
+/** Lists every field of a recipe with its origin. */
+export async function explainRecipe({ recipe, origins }: ResolvedRecipe): Promise<Explained[]> {
+  const auto = await automatic(recipe);
+  return FIELD_NAMES.map((field) => {
+    const value = recipe[field];
+    return { field, value, ...(value === null ? { resolved: auto[field] } : {}), origin: origins[field] };
+  });
+}
+
+/** The list as aligned lines of text. */
+export function explainedText(fields: readonly Explained[]): string[] {
+  const shown = fields.map(({ field, value, resolved, origin }) => [
+    field,
+    value === null ? `auto: ${valueText(resolved)}` : valueText(value),
+    origin,
+  ]);
+  const width = (column: number): number => Math.max(...shown.map((cells) => cells[column]!.length));
+  const [first, second] = [width(0), width(1)];
+  return shown.map(([field, value, origin]) => `${field!.padEnd(first)}  ${value!.padEnd(second)}  ${origin}`);
+}
