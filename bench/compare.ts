@@ -5,7 +5,7 @@ import {
   hasRevectorizer,
   needsRelaxedFlag,
   outputDifference,
-  row as rowOf,
+  row,
   runInTurn,
   type Settings,
   type Side,
@@ -78,7 +78,7 @@ export async function compare(options: CompareOptions): Promise<Row[]> {
     const unit = task === 'train' ? 'ms/image' : 'ms';
     if (peers.length === 0) {
       rows.push(
-        rowOf(
+        row(
           { bench: task, ...what, unit, peer: '' },
           perImage(ours!.ms),
           null,
@@ -91,7 +91,7 @@ export async function compare(options: CompareOptions): Promise<Row[]> {
       const peer = [result.runtime, ...sides[i + 1]!.flags].join(', ');
       const difference = outputDifference(ours!, result);
       rows.push(
-        rowOf(
+        row(
           { bench: task, ...what, unit, peer },
           perImage(ours!.ms),
           perImage(result.ms),
@@ -100,8 +100,8 @@ export async function compare(options: CompareOptions): Promise<Row[]> {
         ),
       );
       if (task === 'infer')
-        rows.push(rowOf({ bench: 'cold start', ...what, unit: 'ms', peer }, ours!.cold, result.cold, {}, common));
-      else rows.push(rowOf({ bench: 'memory', ...what, unit: 'MB resident', peer }, ours!.rss, result.rss, {}, common));
+        rows.push(row({ bench: 'cold start', ...what, unit: 'ms', peer }, ours!.cold, result.cold, {}, common));
+      else rows.push(row({ bench: 'memory', ...what, unit: 'MB resident', peer }, ours!.rss, result.rss, {}, common));
     }
   }
   return rows;
@@ -122,14 +122,8 @@ export async function ourselves(
     for (const [i, result] of (await runInTurn(sides, settings, tell)).entries()) {
       const perImage = (ms: number): number => ms / subjects[i]!.batch;
       const what = { bench: `scale: ${task}`, subject: subjectName(subjects[i]!, width), unit: 'ms/image', peer: '' };
-      const row = rowOf(
-        { ...what, ours: result.runtime },
-        perImage(result.ms),
-        null,
-        { spread: spread(result, perImage) },
-        common,
-      );
-      rows.push(row);
+      const around = { spread: spread(result, perImage) };
+      rows.push(row({ ...what, ours: result.runtime }, perImage(result.ms), null, around, common));
     }
   }
   return rows;

@@ -74,17 +74,20 @@ function subjectOf(task: 'train' | 'infer'): Subject {
   };
 }
 
+/** Timed runs of a side in a round. */
+const runsOf = (task: 'train' | 'infer'): number =>
+  task === 'infer' ? (values.quick ? 10 : 60) : values.quick ? 2 : 4;
+
 async function compareRows(
   task: 'train' | 'infer',
   subject: Subject = subjectOf(task),
   peer = values.peer,
 ): Promise<Row[]> {
-  const runs = task === 'infer' ? (values.quick ? 10 : 60) : values.quick ? 2 : 4;
-  return await compare({ task, subject, runs, peer, settings, common, tell });
+  return await compare({ task, subject, runs: runsOf(task), peer, settings, common, tell });
 }
 
 async function scaleRows(): Promise<Row[]> {
-  const settingsOf = (task: 'train' | 'infer') => ({ task, runs: task === 'infer' ? 60 : 4, settings, common, tell });
+  const settingsOf = (task: 'train' | 'infer') => ({ task, runs: runsOf(task), settings, common, tell });
   const step = { variant: 's0', batch: 16, size: 224, threads: 2 };
   const steps = [...[1, 2, 4, 5].map((k) => ({ ...step, k })), { ...step, k: 4, threads: 1 }];
   const image = [1, 2].map((threads) => ({ variant: 's0', batch: 1, size: 224, threads }));

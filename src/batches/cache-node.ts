@@ -20,6 +20,9 @@ export type Geometry = { readonly shortSide: number } | { readonly size: number;
 /** Where an image is. */
 export type Place = Pick<Sample, 'path' | 'part'>;
 
+/** A sample without its label. */
+export const placeOf = ({ path, part }: Place): Place => (part ? { path, part } : { path });
+
 export interface SkippedImage {
   /** The sample's name, for people. */
   readonly path: string;
@@ -146,9 +149,9 @@ async function decodeAll(options: CacheOptions, file: PixelFile): Promise<Omit<C
     }
   };
   await Promise.all(Array.from({ length: parallel }, work));
-  const skipped = samples.flatMap(({ path, part }, index) => {
+  const skipped = samples.flatMap((one, index) => {
     if (!reasons.has(index)) return [];
-    const sample: Place = part ? { path, part } : { path };
+    const sample = placeOf(one);
     return [{ path: sampleName(sample), sample, reason: reasons.get(index)! }];
   });
   return { entries, skipped };

@@ -9,7 +9,7 @@ import type { Tensor } from '../core/tensor.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Augment } from '../images/augment/augment.ts';
 import type { Preprocessing } from '../images/preprocess.ts';
-import { type Geometry, openCache, type SkippedImage } from './cache-node.ts';
+import { type Geometry, openCache, placeOf, type SkippedImage } from './cache-node.ts';
 import { openPool, type Pool } from './pool-node.ts';
 
 export interface LoaderOptions {
@@ -91,7 +91,7 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
   const pool = openPool(
     {
       index,
-      samples: samples.map(({ path, part }) => (part ? { path, part } : { path })),
+      samples: samples.map(placeOf),
       geometry,
       options: { size, seed, augment: train ? options.augment : undefined },
     },

@@ -115,6 +115,14 @@ test('damaged files are refused with what is wrong', async () => {
   const strange = await makeIdx('strange');
   await writeFile(join(strange, 't10k-labels-idx1-ubyte'), idx([8], new Uint8Array(8).fill(200)));
   expect(await messageOf(readData(strange, SPLIT))).toMatch(/a label 200, but there are 4 classes/);
+  const same = await makeIdx('same');
+  await writeFile(join(same, 'train-labels-idx1-ubyte'), idx([40], new Uint8Array(40)));
+  await writeFile(join(same, 't10k-labels-idx1-ubyte'), idx([8], new Uint8Array(8)));
+  expect(await messageOf(readData(same, SPLIT))).toMatch(/has images of 1 class; a classifier needs at least two/);
+  const gap = await makeIdx('gap');
+  const labels = Uint8Array.from({ length: 40 }, (_, i) => 1 + (i % 4));
+  await writeFile(join(gap, 'train-labels-idx1-ubyte'), idx([40], labels));
+  expect((await readData(gap, SPLIT)).warnings).toEqual(['There are no training images of the class "0".']);
   const packed = join(inFolder(), 'packed');
   await mkdir(packed);
   await writeFile(join(packed, 'train-images-idx3-ubyte.gz'), '');

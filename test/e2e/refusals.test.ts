@@ -33,6 +33,12 @@ describe.skipIf(!built)('mobileone (built) refuses', () => {
       1,
       'epochs must be a whole number of at least 1, got "0" (from --epochs).',
     ],
+    [
+      'to explain a run that goes on',
+      ['train', '--explain', '--resume', 'photos-run'],
+      2,
+      /--explain tells of a new run/,
+    ],
     ['no folder', ['train'], 2, 'There is no folder of images.'],
     ['a missing folder', ['train', 'nowhere'], 1, /nowhere/],
     [

@@ -1,5 +1,6 @@
 import { type ModelFile, modelGraph } from '../../checkpoint/model-file.ts';
 import { saveModel } from '../../checkpoint/store-node.ts';
+import { UserError } from '../../core/errors.ts';
 import type { EpochMetrics, RunEvent } from '../../core/events.ts';
 import type { StateDict } from '../../core/tensor.ts';
 import type { Engine } from '../../engine/engine.ts';
@@ -28,6 +29,8 @@ export async function trainCommand(
   commandLine: string,
 ): Promise<number> {
   if (flags.explain) {
+    if (flags.resume !== undefined)
+      throw new UserError('--explain tells of a new run.', "A run's own recipe.yaml has its recipe, with origins.", 2);
     const fields = await explainRecipe((await resolveNewRecipe(flags)).resolved);
     if (flags.json) io.out(JSON.stringify(fields));
     else for (const line of explainedText(fields)) io.out(line);

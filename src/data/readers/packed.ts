@@ -9,16 +9,25 @@ export interface SplitOptions {
   readonly seed: number;
 }
 
-/** Splits validation images off the training ones, by their names. */
+/** Splits validation images off the training ones, by their names. Throws a UserError if there are fewer than two classes. */
 export function withValidation(
   classes: readonly string[],
   train: readonly Sample[],
   test: readonly Sample[] | undefined,
   { valFraction, seed }: SplitOptions,
 ): SplitDataset {
+  const found = new Set(train.map(({ label }) => label));
+  if (found.size < 2)
+    throw new UserError(
+      `"${train[0]?.path ?? 'The data set'}" has images of ${found.size} class${found.size === 1 ? '' : 'es'}; a classifier needs at least two.`,
+      'Get the files anew.',
+    );
+  const warnings = classes
+    .filter((_, label) => !found.has(label))
+    .map((name) => `There are no training images of the class "${name}".`);
   const dataset: Dataset = { classes, samples: train };
   const split = splitDataset(dataset, valFraction, seed, ({ part }) => part!.name);
-  return { ...split, ...(test ? { test: { classes, samples: test } } : {}), warnings: [] };
+  return { ...split, ...(test ? { test: { classes, samples: test } } : {}), warnings };
 }
 
 /** Throws a UserError unless every label names one of the classes. */
