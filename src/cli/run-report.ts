@@ -1,15 +1,14 @@
 /** The report of a finished run: report.html, self-contained. */
+import { readAs } from '../batches/cache-node.ts';
 import type { ModelFile } from '../checkpoint/model-file.ts';
 import { writeAtomic } from '../checkpoint/store-node.ts';
 import { UserError } from '../core/errors.ts';
 import type { EpochMetrics } from '../core/events.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { decodeSample } from '../data/decode-sample-node.ts';
 import type { Engine } from '../engine/engine.ts';
 import { type Evaluation, evaluate, mostConfused, worstMistakes } from '../evaluate/evaluate.ts';
 import { softmax, topK } from '../evaluate/metrics.ts';
 import { encodePng } from '../export/bundle-node.ts';
-import { evalCrop } from '../images/decode-node.ts';
 import type { ConfusedPair, ExamplePrediction } from '../report/html.ts';
 import { renderReport } from '../report/html.ts';
 import { compileClassifier } from './classifier.ts';
@@ -81,7 +80,7 @@ async function examplesOf(
     for (const index of chosen) {
       const sample = samples[index]!;
       const { label } = sample;
-      const image = { shape: [1, size, size, 3], data: evalCrop(await decodeSample(sample), model.preprocessing) };
+      const image = { shape: [1, size, size, 3], data: (await readAs(sample, model.preprocessing)).data };
       const probabilities = softmax((await program.run({ image })).logits!.data);
       examples.push({
         picture: await encodePng(image),

@@ -19,7 +19,7 @@ export interface PixelPart {
   readonly planar?: true;
 }
 
-/** How a sample is named to people: its path, and its name inside an archive. */
+/** How a sample is named to people: its path, and its name inside that file. */
 export function sampleName({ path, part }: Pick<Sample, 'path' | 'part'>): string {
   return part ? `${path}:${part.name}` : path;
 }
