@@ -1,6 +1,7 @@
 /**
  * Pointwise (and im2col'd dense) RepConv: exact online re-parameterization (docs/online-reparameterization.md).
  * x is [P, K], branch weights W are [J·O, K] (1×1 kernels lie at the center tap), all channel counts multiples of 8.
+ * Long: forward, fold and backward of one op read the same layout of moments and branches, and are checked against one page of mathematics.
  */
 import { addScaled, addTo, dot, float, fma, int, ptr, scaled, share } from './vector';
 import { correlate, correlatePacked, packedTile } from './generated/correlate';
