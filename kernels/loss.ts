@@ -58,3 +58,29 @@ export function lossGrad(p: usize, tid: i32, nt: i32): void {
     }
   }
 }
+
+/** Cross-entropy with the logistic function: 1 logits, 2 target, 3 losses out [N] (mean over C), 4 N, 5 C, 6 ld. */
+export function bceLoss(p: usize, tid: i32, nt: i32): void {
+  const C = int(p, 5), ld = int(p, 6), n1 = share(int(p, 4), 1, tid + 1, nt);
+  for (let n = share(int(p, 4), 1, tid, nt); n < n1; n++) {
+    const x = ptr(p, 1) + (<usize>(n * ld) << 2), target = ptr(p, 2) + (<usize>(n * C) << 2);
+    let s: f32 = 0;
+    for (let c = 0; c < C; c++) {
+      const v = load<f32>(x + (<usize>c << 2));
+      s += max<f32>(v, 0) - v * load<f32>(target + (<usize>c << 2)) + log(1 + exp(-abs<f32>(v)));
+    }
+    store<f32>(ptr(p, 3) + (<usize>n << 2), s / <f32>C);
+  }
+}
+
+/** dlogits = (σ(logits) − target) / (N · C): 1 logits, 2 target, 3 dlogits, 4 N, 5 C, 6 ld. */
+export function bceGrad(p: usize, tid: i32, nt: i32): void {
+  const N = int(p, 4), C = int(p, 5), ld = int(p, 6), n1 = share(N, 1, tid + 1, nt), inv: f32 = 1 / (<f32>N * <f32>C);
+  for (let n = share(N, 1, tid, nt); n < n1; n++) {
+    const x = ptr(p, 1) + (<usize>(n * ld) << 2), target = ptr(p, 2) + (<usize>(n * C) << 2), out = ptr(p, 3) + (<usize>(n * ld) << 2);
+    for (let c = 0; c < ld; c++) {
+      const at = <usize>c << 2;
+      store<f32>(out + at, c < C ? (1 / (1 + exp(-load<f32>(x + at))) - load<f32>(target + at)) * inv : 0);
+    }
+  }
+}

@@ -5,6 +5,7 @@
 import * as op from './opcodes';
 import * as dense from './dense';
 import * as dw from './depthwise';
+import * as distill from './distill';
 import * as direct from './depthwise-direct';
 import * as dwGrad from './depthwise-grad';
 import * as explicit from './explicit';
@@ -122,6 +123,12 @@ function execute(p: usize, tid: i32, nt: i32): void {
     case op.SGD: update.sgd(p, tid, nt); break;
     case op.EMA: update.ema(p, tid, nt); break;
     case op.ADAMW: update.adamw(p, tid, nt); break;
+    case op.ACCUMULATE: update.accumulate(p, tid, nt); break;
+    case op.SUM_SQUARES: update.sumSquares(p, tid, nt); break;
+    case op.CLIP_SCALE: update.clipScale(p, tid, nt); break;
+    case op.BCE_LOSS: losses.bceLoss(p, tid, nt); break;
+    case op.BCE_GRAD: losses.bceGrad(p, tid, nt); break;
+    case op.DISTILL: distill.distill(p, tid); break;
     case op.COL2IM: fold.col2im(p, tid, nt); break;
     default: unreachable();
   }

@@ -52,7 +52,13 @@ export const EXPLICIT_REDUCE = 63;
 export const EXPLICIT_FOLD_GRAD = 64;
 export const EXPLICIT_INPUT_GRAD = 65;
 export const ADAMW = 70;
+export const ACCUMULATE = 71;
+export const SUM_SQUARES = 72;
+export const CLIP_SCALE = 73;
 export const COL2IM = 75;
+export const BCE_LOSS = 80;
+export const BCE_GRAD = 81;
+export const DISTILL = 82;
 
 /** 32-bit words of one instruction: the opcode and its arguments. */
 export const INSTRUCTION_WORDS = 28;

@@ -27,9 +27,9 @@ export function gradName(param: string): string {
 const inputGradName = (node: Node): string => `${node.name}.dx`;
 
 /** A node `<name>.grad` of the given kind whose first output is dx. */
-function unary<K extends OpKind>(kind: K, node: Node, inputs: readonly string[]): Vjp {
+function unary<K extends OpKind>(kind: K, node: Node, inputs: readonly string[], attrs: object = {}): Vjp {
   const dx = inputGradName(node);
-  const gradient = { kind, name: `${node.name}.grad`, inputs, outputs: [dx], params: {}, attrs: {} } as unknown as Node;
+  const gradient = { kind, name: `${node.name}.grad`, inputs, outputs: [dx], params: {}, attrs } as unknown as Node;
   return { nodes: [gradient], inputGrads: [[node.inputs[0]!, dx]] };
 }
 
@@ -57,6 +57,8 @@ export const VJPS: { readonly [K in OpKind]?: VjpRule<K> } = {
   GlobalAveragePool: (node, { dy }) => unary('GlobalAveragePoolGrad', node, [node.inputs[0]!, dy]),
   Flatten: (node, { dy }) => unary('FlattenGrad', node, [node.inputs[0]!, dy]),
   SoftmaxCrossEntropyLoss: (node) => unary('SoftmaxCrossEntropyLossGrad', node, node.inputs),
+  BinaryCrossEntropyLoss: (node) => unary('BinaryCrossEntropyLossGrad', node, node.inputs),
+  DistillationLoss: (node) => unary('DistillationLossGrad', node, node.inputs, node.attrs),
   Add: (node, { dy }) => ({ nodes: [], inputGrads: node.inputs.map((value) => [value, dy] as const) }),
   Mul: (node, { dy }) => {
     const [a, b] = node.inputs as [string, string];

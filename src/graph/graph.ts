@@ -20,6 +20,8 @@ export type ParamRole = 'weight' | 'bias' | 'norm_weight' | 'norm_bias' | 'runni
 export interface ParamSpec {
   readonly shape: readonly number[];
   readonly role: ParamRole;
+  /** Training leaves it as it is. */
+  readonly frozen?: true;
 }
 
 /**
@@ -45,9 +47,9 @@ export interface Graph {
   readonly outputs: Readonly<Record<string, string>>;
 }
 
-/** True for parameters the optimizer updates; running statistics are not. */
+/** True for parameters the optimizer updates; running statistics and frozen parameters are not. */
 export function isLearnable(spec: ParamSpec): boolean {
-  return spec.role !== 'running_mean' && spec.role !== 'running_var';
+  return !spec.frozen && spec.role !== 'running_mean' && spec.role !== 'running_var';
 }
 
 /** True for parameters that weight decay applies to: tensors of more than one dimension (norms and biases are not). */

@@ -39,7 +39,25 @@ export interface ParamUpdate {
   readonly grad: string;
   /** Whether weight decay applies. */
   readonly decay: boolean;
+  /** The parameter's own learning rate as a multiple of `lr`. */
+  readonly lr_scale: number;
 }
+
+/** What both optimizers share. `scaled`: they take a last input `grad_scale` [], by which every gradient is multiplied first; at 0 nothing is updated. */
+interface OptimizerAttrs {
+  readonly updates: readonly ParamUpdate[];
+  readonly scaled: boolean;
+}
+
+/**
+ * hard · softmax cross-entropy(logits, target) + the teacher's part, with p = softmax(logits / T), q = softmax(teacher / T).
+ * `soft` (Hinton et al., arXiv 1503.02531): soft · T² · mean over N of KL(q ‖ p).
+ * `dist` (Huang et al., arXiv 2205.10536): T² · (inter · mean over rows of (1 − ρ(p, q)) + intra · mean over columns of (1 − ρ(p, q))), ρ Pearson's correlation.
+ */
+export type DistillAttrs = { readonly hard: number; readonly temperature: number } & (
+  | { readonly form: 'soft'; readonly soft: number }
+  | { readonly form: 'dist'; readonly inter: number; readonly intra: number }
+);
 
 type None = Readonly<Record<never, never>>;
 
@@ -71,8 +89,17 @@ export interface OpAttrs {
   /** (logits [N, C], target [N, C] probabilities) → mean over N of −Σ target · log softmax(logits), shape [] */
   SoftmaxCrossEntropyLoss: None;
 
+  /** (logits [N, C], target [N, C] in 0 … 1) → mean over N · C of −target · log σ(logits) − (1 − target) · log(1 − σ(logits)), shape [] */
+  BinaryCrossEntropyLoss: None;
+  /** (logits [N, C], target [N, C], teacher [N, C] logits) → loss of learning from a teacher, shape []; see `DistillAttrs` */
+  DistillationLoss: DistillAttrs;
+
   /** (logits, target) → dlogits */
   SoftmaxCrossEntropyLossGrad: None;
+  /** (logits, target) → dlogits */
+  BinaryCrossEntropyLossGrad: None;
+  /** (logits, target, teacher) → dlogits */
+  DistillationLossGrad: DistillAttrs;
   /** (x, dy) → [dx if needsInputGrad, then the gradient of each learnable parameter]. `forward` names the forward node. */
   RepConvGrad: RepConvAttrs & { readonly forward: string; readonly needsInputGrad: boolean };
   /** (x, dy) → [dx if needsInputGrad, dweight, dbias?] */
@@ -91,22 +118,27 @@ export interface OpAttrs {
   FlattenGrad: None;
 
   /**
-   * (lr [], weight_decay [], …grads) → updates parameters and `momentum:<param>` in place (PyTorch's SGD):
+   * (keep [], …grads) → `grad_sum:<param>` ← keep · grad_sum + grad, and each gradient becomes that sum, in place: the
+   * gradients of micro-batches, added up. `params` names the parameters in the order of the gradients.
+   */
+  AccumulateGrad: { readonly params: readonly string[] };
+  /**
+   * (…grads [, grad_scale []]) → [clipped grad_scale [], grad_norm []] (torch.nn.utils.clip_grad_norm_): grad_norm is the
+   * L2 norm of all gradients times grad_scale (1 if it is not given), and the output grad_scale · min(1, max_norm / (grad_norm + 1e-6)).
+   */
+  ClipGradNorm: { readonly max_norm: number; readonly params: readonly string[]; readonly scaled: boolean };
+  /**
+   * (lr [], weight_decay [], …grads [, grad_scale []]) → updates parameters and `momentum:<param>` in place (PyTorch's SGD):
    * g ← g + weight_decay · w (where decay); buf ← momentum · buf + g; w ← w − lr · (nesterov ? g + momentum · buf : buf).
    */
-  Sgd: { readonly momentum: number; readonly nesterov: boolean; readonly updates: readonly ParamUpdate[] };
+  Sgd: OptimizerAttrs & { readonly momentum: number; readonly nesterov: boolean };
   /**
-   * (lr [], weight_decay [], step [], …grads) → updates parameters, `exp_avg:<param>` and `exp_avg_sq:<param>` in place
+   * (lr [], weight_decay [], step [], …grads [, grad_scale []]) → updates parameters, `exp_avg:<param>` and `exp_avg_sq:<param>` in place
    * (torch.optim.AdamW; Loshchilov & Hutter, arXiv 1711.05101). `step` counts the updates, this one included, from 1:
    * w ← w − lr · weight_decay · w (where decay); m ← m + (1 − beta1)(g − m); v ← v + (1 − beta2)(g² − v);
    * w ← w − lr / (1 − beta1^step) · m / (√(v / (1 − beta2^step)) + epsilon).
    */
-  AdamW: {
-    readonly beta1: number;
-    readonly beta2: number;
-    readonly epsilon: number;
-    readonly updates: readonly ParamUpdate[];
-  };
+  AdamW: OptimizerAttrs & { readonly beta1: number; readonly beta2: number; readonly epsilon: number };
   /** (ema_decay []) → state `ema:<param>` ← ema_decay · ema + (1 − ema_decay) · param, for each named parameter */
   Ema: { readonly params: readonly string[] };
 }

@@ -155,7 +155,26 @@ export const OPS: { readonly [K in OpKind]: OpRule<K> } = {
     macs: none,
   },
 
+  BinaryCrossEntropyLoss: {
+    infer: (_, [logits, target]) => {
+      checkSame(target!, logits!, 'target must have the shape of the logits');
+      return [[]];
+    },
+    macs: none,
+  },
+  DistillationLoss: {
+    infer: ({ attrs }, [logits, target, teacher]) => {
+      checkSame(target!, logits!, 'target must have the shape of the logits');
+      checkSame(teacher!, logits!, "the teacher's logits must have the shape of the student's");
+      check(attrs.temperature > 0, `temperature must be above 0, got ${attrs.temperature}`);
+      return [[]];
+    },
+    macs: none,
+  },
+
   SoftmaxCrossEntropyLossGrad: { infer: same, macs: none },
+  BinaryCrossEntropyLossGrad: { infer: same, macs: none },
+  DistillationLossGrad: { infer: same, macs: none },
   RepConvGrad: {
     infer: (node, [x, dy], param) => {
       checkSame(dy!, inferRepConv(node.attrs, x!), 'dy has another shape than the output');
@@ -182,6 +201,14 @@ export const OPS: { readonly [K in OpKind]: OpRule<K> } = {
   MulGrad: { infer: (_, [a, b]) => [a!, b!], macs: none },
   GlobalAveragePoolGrad: { infer: same, macs: none },
   FlattenGrad: { infer: same, macs: none },
+  AccumulateGrad: { infer: () => [], macs: none },
+  ClipGradNorm: {
+    infer: ({ attrs }) => {
+      check(attrs.max_norm > 0, `max_norm must be above 0, got ${attrs.max_norm}`);
+      return [[], []];
+    },
+    macs: none,
+  },
   Sgd: { infer: () => [], macs: none },
   AdamW: {
     infer: ({ attrs }) => {

@@ -2,10 +2,11 @@
 import type { Graph } from './graph.ts';
 import type { OpKind } from './kinds.ts';
 
-export type StatePrefix = 'momentum' | 'exp_avg' | 'exp_avg_sq' | 'ema';
+export type StatePrefix = 'grad_sum' | 'momentum' | 'exp_avg' | 'exp_avg_sq' | 'ema';
 
 /** Prefixes of the state of each update kind; names of AdamW's are PyTorch's. */
 const UPDATE_STATE: { readonly [K in OpKind]?: readonly StatePrefix[] } = {
+  AccumulateGrad: ['grad_sum'],
   Sgd: ['momentum'],
   AdamW: ['exp_avg', 'exp_avg_sq'],
   Ema: ['ema'],

@@ -78,6 +78,15 @@ export function stageChannels(config: MobileOneConfig): { stem: number; stages: 
   return { stem: Math.min(64, stages[0]!), stages };
 }
 
+/** Number of parts that `stageOf` tells apart. */
+export const STAGES = 6;
+
+/** Where in the network a node or parameter lies: 0 the stem, 1 to 4 the stages, 5 the head. */
+export function stageOf(path: string): number {
+  const stage = /^stages\.(\d)/.exec(path);
+  return stage ? 1 + Number(stage[1]) : path.startsWith('stem') ? 0 : STAGES - 1;
+}
+
 /** Checks a configuration that a user may have written; throws a UserError. */
 export function checkConfig(config: MobileOneConfig): void {
   const counts = {

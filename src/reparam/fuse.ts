@@ -5,7 +5,7 @@
  */
 import { UserError } from '../core/errors.ts';
 import { type StateDict, sizeOf, type Tensor } from '../core/tensor.ts';
-import type { Graph, NodeOf } from '../graph/graph.ts';
+import type { Graph, Node, NodeOf } from '../graph/graph.ts';
 import { fusedParams, fuseGraph } from '../graph/passes/fuse.ts';
 import { type Branch, branchesOf, kernelShape } from '../graph/rep-conv.ts';
 
@@ -16,15 +16,16 @@ export interface Model {
 
 /**
  * Fuses a model of train form into one of plain convolutions. Pure; sums are float64 and the new weights float32;
- * other nodes and parameters are passed on untouched, and an already fused model is returned as it is.
+ * other nodes and parameters are passed on untouched, as are RepConvs that are not `chosen`; a model without any is returned
+ * as it is.
  * Throws a UserError for weights that are not finite, and a TypeError for a parameter that the state lacks.
  */
-export function fuse(graph: Graph, state: StateDict): Model {
-  const fused = fuseGraph(graph);
+export function fuse(graph: Graph, state: StateDict, chosen: (node: Node) => boolean = () => true): Model {
+  const fused = fuseGraph(graph, chosen);
   if (fused === graph) return { graph, state };
   const made = new Map<string, Tensor>();
   for (const node of graph.nodes) {
-    if (node.kind !== 'RepConv') continue;
+    if (node.kind !== 'RepConv' || !chosen(node)) continue;
     const names = fusedParams(node);
     const { weight, bias } = fuseRepConv(node, state);
     made.set(names.weight, { shape: kernelShape(node.attrs), data: Float32Array.from(weight) });

@@ -6,6 +6,7 @@ import { convLength } from '../../graph/ops.ts';
 import { type Array64, add, channelsOf, map, planesOf, zeros } from './array.ts';
 import { normalize } from './batch-norm.ts';
 import { type ConvGeometry, conv, convGrad } from './conv.ts';
+import { distillationGrad, distillationLoss, logSoftmax } from './losses.ts';
 import { repConv, repConvGrad } from './rep-conv.ts';
 
 export interface RunContext {
@@ -29,20 +30,6 @@ function channelSums(x: Array64): Array64 {
     for (let i = first; i < end; i++) sums.data[channel]! += x.data[i]!;
   }
   return sums;
-}
-
-/** Rows of log softmax, x − max − log Σ e^(x − max), so that no probability is rounded to zero first. */
-function logSoftmax(x: Array64): Array64 {
-  const classes = x.shape.at(-1)!;
-  const y = zeros(x.shape);
-  for (let first = 0; first < x.data.length; first += classes) {
-    let top = Number.NEGATIVE_INFINITY;
-    for (let i = first; i < first + classes; i++) top = Math.max(top, x.data[i]!);
-    let sum = 0;
-    for (let i = first; i < first + classes; i++) sum += Math.exp(x.data[i]! - top);
-    for (let i = first; i < first + classes; i++) y.data[i] = x.data[i]! - top - Math.log(sum);
-  }
-  return y;
 }
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
@@ -121,6 +108,14 @@ export const RULES: { readonly [K in OpKind]: Rule<K> } = {
     return [{ shape: [], data: Float64Array.of(sum / logits!.shape[0]!) }];
   },
 
+  BinaryCrossEntropyLoss: (_, [logits, target]) => {
+    const losses = map(logits!, (x, i) => Math.max(x, 0) - x * target!.data[i]! + Math.log1p(Math.exp(-Math.abs(x))));
+    return [{ shape: [], data: Float64Array.of(losses.data.reduce((a, b) => a + b, 0) / losses.data.length) }];
+  },
+  DistillationLoss: ({ attrs }, [logits, target, teacher]) => [
+    { shape: [], data: Float64Array.of(distillationLoss(logits!, target!, teacher!, attrs)) },
+  ],
+
   SoftmaxCrossEntropyLossGrad: (_, [logits, target]) => {
     const [n, classes] = logits!.shape as [number, number];
     const logs = logSoftmax(logits!);
@@ -134,6 +129,10 @@ export const RULES: { readonly [K in OpKind]: Rule<K> } = {
     }
     return [dlogits];
   },
+  BinaryCrossEntropyLossGrad: (_, [logits, target]) => [
+    map(logits!, (value, i) => (sigmoid(value) - target!.data[i]!) / logits!.data.length),
+  ],
+  DistillationLossGrad: ({ attrs }, [logits, target, teacher]) => [distillationGrad(logits!, target!, teacher!, attrs)],
   RepConvGrad: (node, [x, dy], { state, graph }) => {
     const { dx, grads } = repConvGrad(node, x!, dy!, state);
     return [
@@ -176,26 +175,51 @@ export const RULES: { readonly [K in OpKind]: Rule<K> } = {
     return [map(x!, (_value, i) => dy!.data[Math.floor(i / positions)]! / positions)];
   },
   FlattenGrad: (_, [x, dy]) => [{ shape: x!.shape, data: dy!.data }],
+  AccumulateGrad: ({ attrs }, [keep, ...grads], { state }) => {
+    attrs.params.forEach((param, index) => {
+      const sum = state(`grad_sum:${param}`).data;
+      grads[index]!.data.forEach((gradient, i) => {
+        sum[i] = keep!.data[0]! * sum[i]! + gradient;
+      });
+      grads[index]!.data.set(sum);
+    });
+    return [];
+  },
+  ClipGradNorm: ({ attrs }, inputs) => {
+    const grads = inputs.slice(0, attrs.params.length);
+    const scale = attrs.scaled ? inputs.at(-1)!.data[0]! : 1;
+    const squares = grads.flatMap(({ data }) => data.reduce((sum, value) => sum + value * value, 0));
+    const norm = scale * Math.sqrt(squares.reduce((a, b) => a + b, 0));
+    const clipped = scale * Math.min(1, attrs.max_norm / (norm + 1e-6));
+    return [clipped, norm].map((value) => ({ shape: [], data: Float64Array.of(value) }));
+  },
   Sgd: ({ attrs }, [lr, weightDecay, ...grads], { state }) => {
-    attrs.updates.forEach(({ param, decay }, index) => {
+    const scale = attrs.scaled ? grads.at(-1)!.data[0]! : 1;
+    if (scale === 0) return [];
+    attrs.updates.forEach(({ param, decay, lr_scale }, index) => {
+      const rate = lr!.data[0]! * lr_scale;
       const w = state(param).data;
       const buffer = state(`momentum:${param}`).data;
       grads[index]!.data.forEach((gradient, i) => {
-        const g = gradient + (decay ? weightDecay!.data[0]! * w[i]! : 0);
+        const g = scale * gradient + (decay ? weightDecay!.data[0]! * w[i]! : 0);
         buffer[i] = attrs.momentum * buffer[i]! + g;
-        w[i]! -= lr!.data[0]! * (attrs.nesterov ? g + attrs.momentum * buffer[i]! : buffer[i]!);
+        w[i]! -= rate * (attrs.nesterov ? g + attrs.momentum * buffer[i]! : buffer[i]!);
       });
     });
     return [];
   },
   AdamW: ({ attrs }, [lr, weightDecay, step, ...grads], { state }) => {
     const { beta1, beta2, epsilon } = attrs;
-    const size = lr!.data[0]! / (1 - beta1 ** step!.data[0]!);
+    const scale = attrs.scaled ? grads.at(-1)!.data[0]! : 1;
+    if (scale === 0) return [];
     const correction = 1 - beta2 ** step!.data[0]!;
-    attrs.updates.forEach(({ param, decay }, index) => {
+    attrs.updates.forEach(({ param, decay, lr_scale }, index) => {
+      const rate = lr!.data[0]! * lr_scale;
+      const size = rate / (1 - beta1 ** step!.data[0]!);
       const [w, m, v] = [param, `exp_avg:${param}`, `exp_avg_sq:${param}`].map((name) => state(name).data);
-      grads[index]!.data.forEach((g, i) => {
-        if (decay) w![i]! -= lr!.data[0]! * weightDecay!.data[0]! * w![i]!;
+      grads[index]!.data.forEach((gradient, i) => {
+        const g = scale * gradient;
+        if (decay) w![i]! -= rate * weightDecay!.data[0]! * w![i]!;
         m![i]! += (1 - beta1) * (g - m![i]!);
         v![i]! += (1 - beta2) * (g * g - v![i]!);
         w![i]! -= (size * m![i]!) / (Math.sqrt(v![i]! / correction) + epsilon);

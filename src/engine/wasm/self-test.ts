@@ -65,7 +65,7 @@ export function selfTestCases(): SelfTestCase[] {
     dims: { N: 1, H: 37, W: 41 },
     feeds: { image },
   };
-  return [training, inference, otherTraining(), otherOps()];
+  return [training, inference, otherTraining(), distillation(), otherOps()];
 }
 
 /** A training step with what a MobileOne's own does not have: a dense convolution behind another, another optimizer. */
@@ -80,8 +80,9 @@ function otherTraining(): SelfTestCase {
     logits: g.op('Gemm', 'head', [pooled], {}, { weight: 'head.weight', bias: 'head.bias' }),
   });
   const options = { optimizer: 'adamw', beta1: 0.9, beta2: 0.99, epsilon: 1e-6, ema: false } as const;
+  const gradients = { loss: { kind: 'BinaryCrossEntropyLoss' }, accumulate: true, clipGrad: 0.1 } as const;
   return {
-    graph: trainStep(model, 3, options),
+    graph: trainStep(model, 3, { ...options, ...gradients }),
     state: initialState(model, 5),
     dims: { N: 2, H: 9, W: 7 },
     feeds: {
@@ -91,6 +92,35 @@ function otherTraining(): SelfTestCase {
       weight_decay: one(0.1),
       bn_momentum: one(0.1),
       step: one(3),
+      grad_keep: one(1),
+      grad_scale: one(0.5),
+    },
+  };
+}
+
+/** A linear classifier that learns from a teacher. */
+function distillation(): SelfTestCase {
+  const g = graphBuilder('linear');
+  const x = g.input('input', ['N', 24]);
+  g.declare({ weight: { shape: [5, 24], role: 'weight' }, bias: { shape: [5], role: 'bias' } });
+  const model = g.build({ logits: g.op('Gemm', 'fc', [x], {}, { weight: 'weight', bias: 'bias' }) });
+  const attrs = { hard: 0.5, temperature: 2, form: 'dist', inter: 1, intra: 2 } as const;
+  return {
+    graph: trainStep(model, 5, {
+      momentum: 0.9,
+      nesterov: false,
+      ema: false,
+      loss: { kind: 'DistillationLoss', attrs },
+    }),
+    state: initialState(model, 7),
+    dims: { N: 3 },
+    feeds: {
+      input: noise([3, 24], 8),
+      target: { shape: [3, 5], data: new Float32Array(15).fill(0.2) },
+      teacher: noise([3, 5], 9),
+      lr: one(0.1),
+      weight_decay: one(1e-2),
+      bn_momentum: one(0.1),
     },
   };
 }

@@ -11,18 +11,20 @@ export function fusedParams(node: NodeOf<'RepConv'>): { readonly weight: string;
 }
 
 /**
- * Replaces every RepConv by a Conv of the same name, inside any composite graph; a graph without RepConv is returned
- * as it is. Throws a TypeError for a graph in train mode, whose batch statistics no fixed convolution can give.
+ * Replaces every RepConv (or those that are `chosen`) by a Conv of the same name, inside any composite graph; a graph
+ * without any is returned as it is. Throws a TypeError for a graph in train mode, whose batch statistics no fixed
+ * convolution can give.
  */
-export function fuseGraph(graph: Graph): Graph {
-  if (!graph.nodes.some(({ kind }) => kind === 'RepConv')) return graph;
+export function fuseGraph(graph: Graph, chosen: (node: Node) => boolean = () => true): Graph {
+  const fuses = (node: Node): node is NodeOf<'RepConv'> => node.kind === 'RepConv' && chosen(node);
+  if (!graph.nodes.some(fuses)) return graph;
   const params: Record<string, ParamSpec> = {};
-  const others = graph.nodes.filter(({ kind }) => kind !== 'RepConv');
+  const others = graph.nodes.filter((node) => !fuses(node));
   const kept = new Set(others.flatMap((node) => Object.values(node.params)));
   const dropped = new Set<string>();
 
   const nodes = graph.nodes.map((node): Node => {
-    if (node.kind !== 'RepConv') {
+    if (!fuses(node)) {
       for (const name of Object.values(node.params)) params[name] = graph.params[name]!;
       return node;
     }

@@ -2,6 +2,8 @@
 import type { Tensor } from '../../../src/core/tensor.ts';
 import { type Engine, loadState, type Program } from '../../../src/engine/engine.ts';
 import { createReferenceEngine } from '../../../src/engine/reference/engine.ts';
+import { isLearnable } from '../../../src/graph/graph.ts';
+import { updatesParameters } from '../../../src/graph/state.ts';
 import type { Case } from './models.ts';
 
 const TOLERANCE = 1e-4;
@@ -44,9 +46,9 @@ export async function expectAgreement(wasm: Engine, one: Case, threads: number):
   for (const name of Object.keys(expected)) {
     check(`output ${name}`, actual[name]!, expected[name]!);
   }
-  const trained = one.graph.nodes.some(({ kind }) => kind === 'Sgd');
-  if (trained) {
-    const gradients = Object.keys(one.graph.params).filter((name) => !name.includes('running_'));
+  if (updatesParameters(one.graph)) {
+    const { params } = one.graph;
+    const gradients = Object.keys(params).filter((name) => isLearnable(params[name]!));
     for (const name of [...program.stateNames, ...gradients.map((name) => `grad:${name}`)]) {
       check(name, program.read(name), reference.read(name));
     }

@@ -64,14 +64,25 @@ export function stepCase(
       row[i] = v / sum;
     });
   }
+  const graph = trainStep(model, classes, options);
+  const feeds: Record<string, Tensor> = {
+    input: noise([dims.N, channels, dims.H, dims.W], seed),
+    target: { shape: [dims.N, classes], data: target },
+    teacher: noise([dims.N, classes], seed + 2),
+    ...scalars({
+      lr: 0.05,
+      weight_decay: 1e-3,
+      bn_momentum: 0.1,
+      ema_decay: 0.9,
+      step: 3,
+      grad_keep: 1,
+      grad_scale: 0.5,
+    }),
+  };
   return {
-    graph: trainStep(model, classes, options),
+    graph,
     dims,
-    feeds: {
-      input: noise([dims.N, channels, dims.H, dims.W], seed),
-      target: { shape: [dims.N, classes], data: target },
-      ...scalars({ lr: 0.05, weight_decay: 1e-3, bn_momentum: 0.1, ema_decay: 0.9 }),
-    },
+    feeds: Object.fromEntries(graph.inputs.map(({ name }) => [name, feeds[name]!])),
     state: lively(model, seed),
   };
 }

@@ -1,13 +1,29 @@
 /** What must hold for the wasm engine on any build and number of threads: one table; without a test runner. */
 import fc from 'fast-check';
+import { scalar } from '../../../src/core/tensor.ts';
 import type { Engine, RepConvChoice } from '../../../src/engine/engine.ts';
-import { mobileOne } from '../../../src/models/mobileone.ts';
+import { freezeNodes } from '../../../src/graph/passes/freeze.ts';
+import { mobileOne, stageOf } from '../../../src/models/mobileone.ts';
 import { withPreprocess } from '../../../src/models/preprocess.ts';
-import { expectAgreement } from './agreement.ts';
-import { lively, repConvModel, stepCase } from './models.ts';
+import type { LossOptions } from '../../../src/step/losses.ts';
+import type { OptimizerOptions } from '../../../src/step/optimizers.ts';
+import { expectAgreement, runOn } from './agreement.ts';
+import { lively, noise, repConvModel, stepCase } from './models.ts';
 
 /** Both ways to train a pointwise RepConv. */
 const FORMS: readonly RepConvChoice[] = ['online', 'explicit'];
+
+const LOSSES: readonly LossOptions[] = [
+  { kind: 'SoftmaxCrossEntropyLoss' },
+  { kind: 'BinaryCrossEntropyLoss' },
+  { kind: 'DistillationLoss', attrs: { form: 'soft', hard: 0.3, temperature: 4, soft: 0.7 } },
+  { kind: 'DistillationLoss', attrs: { form: 'dist', hard: 1, temperature: 2, inter: 1, intra: 2 } },
+];
+
+const OPTIMIZERS: readonly OptimizerOptions[] = [
+  { momentum: 0.9, nesterov: true },
+  { optimizer: 'adamw', beta1: 0.9, beta2: 0.99, epsilon: 1e-4 },
+];
 
 export interface EngineProperty {
   readonly name: string;
@@ -99,6 +115,43 @@ export const ENGINE_PROPERTIES: readonly EngineProperty[] = [
       const one = stepCase(model, 5, { N: 6, H: 40, W: 37 }, 4, 3, { momentum: 0.9, nesterov: true, ema: true });
       for (const repConv of ['auto', ...FORMS] as const)
         await expectAgreement(wasm, { ...one, steps: 3, repConv }, threads);
+    },
+  },
+
+  {
+    name: 'every loss, optimizer and treatment of gradients, in a half-frozen network',
+    async check(wasm, threads) {
+      const whole = mobileOne({
+        depths: [1, 1, 1, 1],
+        widths: [0.3, 0.25, 0.2, 0.1],
+        num_conv_branches: 2,
+        se_blocks: [0, 1, 0, 1],
+        rd_divisor: 8,
+        num_classes: 5,
+        in_chans: 3,
+      });
+      const model = freezeNodes(whole, ({ name }) => stageOf(name) < 3);
+      const lrScale = (param: string): number => 0.5 ** (5 - stageOf(param));
+      for (const loss of LOSSES)
+        for (const optimizer of OPTIMIZERS) {
+          const options = { ...optimizer, loss, ema: true, lrScale, clipGrad: 0.1, accumulate: true };
+          const fresh = stepCase(model, 5, { N: 8, H: 64, W: 61 }, 3, 3, options);
+          const state = new Map(fresh.state);
+          for (const [name, { shape, role, frozen }] of Object.entries(model.params))
+            if (!frozen && !role.startsWith('running')) state.set(`grad_sum:${name}`, noise(shape, name.length));
+          const one = { ...fresh, state };
+          await expectAgreement(wasm, one, threads);
+          const waiting = { ...one.feeds, grad_scale: scalar(0), ema_decay: scalar(1) };
+          const [, program] = await runOn(wasm, { ...one, feeds: waiting }, threads);
+          for (const [name, { data }] of fresh.state)
+            if (
+              name in model.params &&
+              !name.includes('running_') &&
+              data.some((v, i) => program.read(name).data[i] !== v)
+            )
+              throw new Error(`${name} was updated at a scale of zero`);
+          await program.dispose();
+        }
     },
   },
 

@@ -127,9 +127,15 @@ function lowerNode<K extends OpKind>(context: LowerContext, node: NodeOf<K>): vo
   rule(context, node);
 }
 
+const LOSSES: ReadonlySet<OpKind> = new Set(
+  (['SoftmaxCrossEntropyLoss', 'BinaryCrossEntropyLoss', 'DistillationLoss'] as const).flatMap(
+    (kind) => [kind, `${kind}Grad`] as const,
+  ),
+);
+
 /** Whether a matrix is only the target of a loss, which reads it as it comes; what others read gets padded rows. */
 function isTarget(readers: readonly Node[]): boolean {
-  return readers.every(({ kind }) => kind === 'SoftmaxCrossEntropyLoss' || kind === 'SoftmaxCrossEntropyLossGrad');
+  return readers.every(({ kind }) => LOSSES.has(kind));
 }
 
 /** Values that are the image itself: float inputs of rank 4, and what Preprocess makes. */

@@ -18,7 +18,7 @@ import { lowerDepthwiseForward, lowerDepthwiseGrad } from './depthwise.ts';
 import { isExplicit, lowerExplicitForward, lowerExplicitGrad, prefersExplicit } from './explicit.ts';
 import { takesPatches } from './fold.ts';
 import { lowerConv, lowerConvGrad, lowerLinear, lowerLinearGrad } from './linear.ts';
-import { lowerAdamW, lowerEma, lowerSgd } from './update.ts';
+import { lowerAccumulateGrad, lowerAdamW, lowerClipGradNorm, lowerEma, lowerSgd } from './update.ts';
 
 type Rule<K extends OpKind> = (context: LowerContext, node: NodeOf<K>) => void;
 
@@ -145,6 +145,51 @@ export const RULES: { readonly [K in OpKind]?: Rule<K> } = {
     const probabilities = context.saved.get(node.inputs[0]!) as Value['ref'];
     context.emitter.emit(op.LOSS_GRAD, probabilities, target.ref, dx.ref, logits.n, logits.c, logits.stride);
   },
+  BinaryCrossEntropyLoss: (context, node) => {
+    const { emitter } = context;
+    const [logits, target] = [inputOf(context, node, 0), inputOf(context, node, 1)];
+    const losses = emitter.scratch(logits.n);
+    const mean = emitter.scratch(1);
+    emitter.emit(op.BCE_LOSS, logits.ref, target.ref, losses, logits.n, logits.c, logits.stride);
+    emitter.emit(op.MEAN, losses, mean, logits.n);
+    alias(context, node.outputs[0]!, { ref: mean, n: 1, c: 1, h: 1, w: 1, stride: 1 });
+  },
+  BinaryCrossEntropyLossGrad: (context, node) => {
+    const [logits, target] = [inputOf(context, node, 0), inputOf(context, node, 1)];
+    const dx = makeOutput(context, node.outputs[0]!);
+    context.emitter.emit(op.BCE_GRAD, logits.ref, target.ref, dx.ref, logits.n, logits.c, logits.stride);
+  },
+  DistillationLoss: (context, node) => {
+    const { emitter } = context;
+    const [logits, target, teacher] = [0, 1, 2].map((index) => inputOf(context, node, index)) as [Value, Value, Value];
+    const { attrs } = node;
+    const loss = emitter.scratch(1);
+    const dlogits = emitter.scratch(floats(logits));
+    const [first, second] = attrs.form === 'soft' ? [attrs.soft, 0] : [attrs.inter, attrs.intra];
+    emitter.emit(
+      op.DISTILL,
+      logits.ref,
+      target.ref,
+      teacher.ref,
+      loss,
+      dlogits,
+      logits.n,
+      logits.c,
+      logits.stride,
+      { float: attrs.hard },
+      { float: attrs.temperature },
+      Number(attrs.form === 'dist'),
+      { float: first },
+      { float: second },
+      emitter.scratch(6 * logits.n * logits.c),
+    );
+    alias(context, node.outputs[0]!, { ref: loss, n: 1, c: 1, h: 1, w: 1, stride: 1 });
+    context.saved.set(node.inputs[0]!, dlogits);
+  },
+  DistillationLossGrad: (context, node) => {
+    const dlogits = context.saved.get(node.inputs[0]!) as Value['ref'];
+    alias(context, node.outputs[0]!, { ...inputOf(context, node, 0), ref: dlogits });
+  },
   ReluGrad: (context, node) => {
     const dy = inputOf(context, node, 1);
     const maker = context.graph.nodes.find(({ outputs }) => outputs.includes(node.inputs[1]!));
@@ -154,6 +199,8 @@ export const RULES: { readonly [K in OpKind]?: Rule<K> } = {
     else elementwise(op.RELU_GRAD, [0, 1])(context, node as never);
   },
   SigmoidGrad: elementwise(op.SIGMOID_GRAD, [0, 1]),
+  AccumulateGrad: lowerAccumulateGrad,
+  ClipGradNorm: lowerClipGradNorm,
   Sgd: lowerSgd,
   AdamW: lowerAdamW,
   Ema: lowerEma,
