@@ -4,12 +4,12 @@
  */
 
 import { UserError } from '../core/errors.ts';
-import { permutation, random } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Augment } from '../images/augment/augment.ts';
 import type { Preprocessing } from '../images/preprocess.ts';
 import { type Geometry, openCache, placeOf, type SkippedImage } from './cache-node.ts';
+import { epochOrder, type Sampler } from './order.ts';
 import { openPool, type Pool } from './pool-node.ts';
 
 export interface LoaderOptions {
@@ -21,6 +21,8 @@ export interface LoaderOptions {
   readonly train: boolean;
   readonly augment: Augment;
   readonly seed: number;
+  /** How training orders the samples of an epoch; default `shuffle`. */
+  readonly sampler?: Sampler | undefined;
   /** Loader threads; 0 loads in the calling thread. */
   readonly workers: number;
   readonly preprocessing: Preprocessing;
@@ -40,6 +42,8 @@ export interface Batch {
   /** uint8 [N, size, size, 3], RGB. */
   readonly images: Tensor;
   readonly labels: Int32Array;
+  /** All labels of each sample, where samples may have several. */
+  readonly labelSets?: readonly (readonly number[])[] | undefined;
   /** Indices into the data set's samples. */
   readonly indices: Int32Array;
   /** Real samples; the rest of the batch repeats them. */
@@ -98,8 +102,9 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
     workers,
   );
 
+  const goodLabels = good.map((i) => samples[i]!.label);
   const order = (epoch: number): Int32Array =>
-    train ? permutation(good.length, random(seed, epoch)).map((i) => good[i]!) : good;
+    train ? epochOrder(goodLabels, options.sampler ?? 'shuffle', seed, epoch).map((i) => good[i]!) : good;
   return {
     stepsPerEpoch,
     images: good.length,
@@ -124,7 +129,9 @@ async function* batches(
     const data = new Uint8Array(new SharedArrayBuffer(batchSize * size * size * 3));
     const labels = indices.map((i) => dataset.samples[i]!.label);
     const images = { shape: [batchSize, size, size, 3], data };
-    const ready = pool.fill(epoch, indices, data).then(() => ({ images, labels, indices, count }));
+    const sets = dataset.multiLabel && Array.from(indices, (i) => dataset.samples[i]!.labels ?? []);
+    const several = sets ? { labelSets: sets } : {};
+    const ready = pool.fill(epoch, indices, data).then(() => ({ images, labels, indices, count, ...several }));
     ready.catch(() => {}); // a failure is met when the batch is awaited, not before
     return ready;
   };

@@ -11,6 +11,8 @@ export interface EpochMetrics {
   readonly valTop1: number;
   /** Percent. */
   readonly valTop5: number;
+  /** Mean average precision over the classes in percent, where images may have several labels. */
+  readonly valMap?: number;
   /** Learning rate at the end of the epoch. */
   readonly lr: number;
   readonly weightDecay: number;

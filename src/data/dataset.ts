@@ -2,7 +2,10 @@
 export interface Sample {
   /** Path of the file that holds the image. */
   readonly path: string;
+  /** Of several labels the first, or −1 of none. */
   readonly label: number;
+  /** All labels, where images may have several. */
+  readonly labels?: readonly number[];
   /** Where the image lies in the file; undefined: it is the whole file. */
   readonly part?: PixelPart;
 }
@@ -27,6 +30,8 @@ export function sampleName({ path, part }: Pick<Sample, 'path' | 'part'>): strin
 export interface Dataset {
   readonly classes: readonly string[];
   readonly samples: readonly Sample[];
+  /** Images may have several labels, or none. */
+  readonly multiLabel?: true;
 }
 
 export interface SplitDataset {

@@ -2,12 +2,15 @@
 import type { Tensor } from '../core/tensor.ts';
 import type { Program } from '../engine/engine.ts';
 import { addToMean, argmax, crossEntropy, meanOf, NO_MEAN, rankOf, rowsOf, softmax } from './metrics.ts';
+import { averagePrecisions, binaryCrossEntropy, type LabeledRow, sigmoid } from './multi-label.ts';
 
 /** What evaluation needs of a batch; the last one may be padded beyond `count`. */
 export interface LabeledBatch {
   /** uint8 `[N, H, W, 3]` */
   readonly images: Tensor;
   readonly labels: Int32Array;
+  /** All labels of each image, where images may have several; `labels` then holds the first, or −1. */
+  readonly labelSets?: readonly (readonly number[])[] | undefined;
   /** Position of each sample in its dataset. */
   readonly indices: Int32Array;
   readonly count: number;
@@ -35,11 +38,14 @@ export interface Evaluation {
   /** `[label · classes + predicted]` counts. */
   readonly confusion: Int32Array;
   readonly predictions: readonly Prediction[];
+  /** Where images may have several labels: average precision of each class in percent (NaN without images), and their mean. */
+  readonly averagePrecision?: { readonly mean: number; readonly classes: readonly number[] };
 }
 
 /**
  * Evaluates a program that maps `image` (uint8 `[N, H, W, 3]`) to `logits` `[N, classes]`. Batches come from
- * `batches`; padding is left out. When the signal aborts, it stops and returns undefined.
+ * `batches`; padding is left out. When the signal aborts, it stops and returns undefined. Where images may have several
+ * labels, the loss is binary cross-entropy, and top-k is the share of images with one of their labels among the k highest.
  */
 export async function evaluate(
   program: Program,
@@ -52,20 +58,23 @@ export async function evaluate(
   let loss = NO_MEAN;
   let top1 = NO_MEAN;
   let top5 = NO_MEAN;
-  for await (const { images, labels, indices, count } of batches) {
+  const several: LabeledRow[] = [];
+  for await (const { images, labels, labelSets, indices, count } of batches) {
     if (signal?.aborted) return undefined;
     const { logits } = await program.run({ image: images });
     const rows = rowsOf(logits!.data as Float32Array, classes, count);
     for (const [n, row] of rows.entries()) {
       const label = labels[n]!;
       const predicted = argmax(row);
-      const rank = rankOf(row, label);
-      const sampleLoss = crossEntropy(row, label);
+      const own = labelSets?.[n];
+      const rank = own ? Math.min(row.length, ...own.map((one) => rankOf(row, one))) : rankOf(row, label);
+      const sampleLoss = own ? binaryCrossEntropy(row, own) : crossEntropy(row, label);
+      if (own) several.push({ row: Float32Array.from(row), labels: own });
       loss = addToMean(loss, sampleLoss, 1);
       top1 = addToMean(top1, rank < 1 ? 100 : 0, 1);
       top5 = addToMean(top5, rank < 5 ? 100 : 0, 1);
-      confusion[label * classes + predicted]!++;
-      const confidence = softmax(row)[predicted]!;
+      if (label >= 0) confusion[label * classes + predicted]!++;
+      const confidence = own ? sigmoid(row[predicted]!) : softmax(row)[predicted]!;
       predictions.push({ index: indices[n]!, label, predicted, confidence, loss: sampleLoss });
     }
   }
@@ -76,6 +85,7 @@ export async function evaluate(
     images: predictions.length,
     confusion,
     predictions,
+    ...(several.length > 0 ? { averagePrecision: averagePrecisions(several, classes) } : {}),
   };
 }
 

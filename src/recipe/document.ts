@@ -7,6 +7,8 @@ import type { FieldName } from './recipe.ts';
 const GROUPS: Readonly<Record<FieldGroup, string>> = {
   model: 'Model',
   optimization: 'Optimization',
+  'fine-tuning': 'Fine-tuning',
+  distillation: 'Distillation',
   augmentation: 'Augmentation',
   evaluation: 'Evaluation',
   run: 'Run',

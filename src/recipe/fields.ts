@@ -4,7 +4,14 @@
  */
 import type { FieldName, FourNumbers, Recipe } from './recipe.ts';
 
-export type FieldGroup = 'model' | 'optimization' | 'augmentation' | 'evaluation' | 'run';
+export type FieldGroup =
+  | 'model'
+  | 'optimization'
+  | 'fine-tuning'
+  | 'distillation'
+  | 'augmentation'
+  | 'evaluation'
+  | 'run';
 
 interface FieldBase<T> {
   readonly group: FieldGroup;
@@ -113,6 +120,14 @@ export const FIELDS: { readonly [K in FieldName]: FieldOf<Recipe[K]> } = {
     min: 2,
     text: 'Images a step. The paper uses 256; lr scales with it, so a smaller batch follows the same recipe.',
   },
+  micro_batch_size: {
+    group: 'optimization',
+    type: 'integer',
+    default: null,
+    min: 2,
+    auto: 'batch_size',
+    text: 'Images held in memory at once; must divide batch_size. Gradients of the micro-batches are added up before each update (gradient accumulation); BN statistics are those of each micro-batch.',
+  },
   optimizer: {
     group: 'optimization',
     type: 'text',
@@ -209,6 +224,109 @@ export const FIELDS: { readonly [K in FieldName]: FieldOf<Recipe[K]> } = {
     max: 1,
     below: true,
     text: 'Decay of the moving average of the weights, which is what is evaluated and kept; min(decay, (1 + t) / (10 + t)) at step t. 0 switches it off.',
+  },
+
+  clip_grad: {
+    group: 'optimization',
+    type: 'number',
+    default: 0,
+    min: 0,
+    text: 'Largest L2 norm of the gradient over all weights; a longer one is shortened to it. 0 switches it off.',
+  },
+  loss: {
+    group: 'optimization',
+    type: 'text',
+    default: null,
+    choices: ['ce', 'bce'],
+    auto: 'ce, and bce for images with several labels',
+    text: 'ce: softmax cross-entropy, one label an image. bce: binary cross-entropy, a yes or no for each class.',
+  },
+  class_weights: {
+    group: 'optimization',
+    type: 'text',
+    default: 'none',
+    choices: ['none', 'balanced'],
+    text: 'balanced: an image counts for as much more in the loss as its class is rarer than the average class.',
+  },
+  sampler: {
+    group: 'optimization',
+    type: 'text',
+    default: 'shuffle',
+    choices: ['shuffle', 'balanced'],
+    text: 'shuffle: every image once an epoch. balanced: as many images, drawn so that all classes come equally often.',
+  },
+  patience: {
+    group: 'optimization',
+    type: 'integer',
+    default: 0,
+    min: 0,
+    text: 'Early stopping: training ends when validation has not improved for so many epochs. 0 switches it off.',
+  },
+
+  freeze_stages: {
+    group: 'fine-tuning',
+    type: 'integer',
+    default: 0,
+    min: 0,
+    max: 5,
+    text: 'Leave the first parts of the network as they are, BN statistics included: 1 the stem, 2 to 5 also that many less one stages; 5 trains the classifier alone. Frozen parts run fused, so they cost little.',
+  },
+  layer_decay: {
+    group: 'fine-tuning',
+    type: 'number',
+    default: 1,
+    min: 0,
+    above: true,
+    max: 1,
+    text: 'Discriminative rates: each part of the network (classifier, stage 4 … 1, stem) learns at this multiple of the rate of the part after it. 1: all alike.',
+  },
+
+  teacher: {
+    group: 'distillation',
+    type: 'text',
+    default: null,
+    auto: 'none',
+    text: 'A model to learn from: a run folder, a model file of ours, or any ONNX classifier with the same classes.',
+  },
+  distill: {
+    group: 'distillation',
+    type: 'text',
+    default: 'soft',
+    choices: ['soft', 'dist'],
+    text: "soft: match the teacher's softened probabilities (Hinton et al., arXiv 1503.02531). dist: match how they correlate, over classes and over images (DIST, arXiv 2205.10536).",
+  },
+  distill_alpha: {
+    group: 'distillation',
+    type: 'number',
+    default: 0.9,
+    min: 0,
+    max: 1,
+    text: "The teacher's share of the loss; the labels have the rest. 1: labels are not used (MEAL V2, arXiv 2009.08453).",
+  },
+  distill_temperature: {
+    group: 'distillation',
+    type: 'number',
+    default: 2,
+    min: 0,
+    above: true,
+    text: 'Logits of teacher and student are divided by it before the softmax; higher values show more of what the teacher finds similar.',
+  },
+  teacher_size: {
+    group: 'distillation',
+    type: 'integer',
+    default: null,
+    min: 16,
+    max: 1024,
+    auto: "the size fixed in an ONNX file, else the student's",
+    text: 'Side of the images that the teacher sees, in pixels; the batch is resized for it.',
+  },
+  teacher_preprocess: {
+    group: 'distillation',
+    type: 'text',
+    default: null,
+    choices: ['imagenet', 'inception', 'unit', 'bytes'],
+    auto: 'what the file does itself, else imagenet',
+    text: 'What an ONNX teacher without preprocessing inside expects: (x / 255 − mean) / std with the values of ImageNet, x / 127.5 − 1, x / 255, or x itself.',
   },
 
   crop_scale_min: {

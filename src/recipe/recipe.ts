@@ -5,6 +5,8 @@ export type FourNumbers = readonly [number, number, number, number];
 
 export type OptimizerName = 'sgd' | 'adamw';
 
+export type LossName = 'ce' | 'bce';
+
 /** `null` means "auto": taken from the variant, the batch size or the machine, as the field's text says. */
 export interface Recipe {
   readonly variant: string;
@@ -16,6 +18,7 @@ export interface Recipe {
 
   readonly epochs: number;
   readonly batch_size: number;
+  readonly micro_batch_size: number | null;
   readonly optimizer: OptimizerName;
   readonly lr: number | null;
   readonly min_lr: number;
@@ -29,6 +32,21 @@ export interface Recipe {
   readonly weight_decay_end: number;
   readonly label_smoothing: number;
   readonly ema_decay: number;
+  readonly clip_grad: number;
+  readonly loss: LossName | null;
+  readonly class_weights: 'none' | 'balanced';
+  readonly sampler: 'shuffle' | 'balanced';
+  readonly patience: number;
+
+  readonly freeze_stages: number;
+  readonly layer_decay: number;
+
+  readonly teacher: string | null;
+  readonly distill: 'soft' | 'dist';
+  readonly distill_alpha: number;
+  readonly distill_temperature: number;
+  readonly teacher_size: number | null;
+  readonly teacher_preprocess: 'imagenet' | 'inception' | 'unit' | 'bytes' | null;
 
   readonly crop_scale_min: number;
   readonly crop_ratio: number;
@@ -60,4 +78,9 @@ export type FieldName = keyof Recipe;
  */
 export function baseLearningRate({ lr, optimizer, batch_size }: Recipe): number {
   return lr ?? (optimizer === 'adamw' ? 0.001 * Math.sqrt(batch_size / 64) : (0.1 * batch_size) / 256);
+}
+
+/** Images that a run of the training step sees. */
+export function microBatchSize({ micro_batch_size, batch_size }: Recipe): number {
+  return micro_batch_size ?? batch_size;
 }

@@ -3,7 +3,7 @@ import { UserError } from '../core/errors.ts';
 import { DEFAULT_RECIPE } from './fields.ts';
 import { checkFieldName, flagOf, parseField } from './parse.ts';
 import { findPreset } from './presets.ts';
-import { baseLearningRate, type FieldName, type OptimizerName, type Recipe } from './recipe.ts';
+import { baseLearningRate, type FieldName, type Recipe } from './recipe.ts';
 
 export interface RecipeSources {
   /** The architecture of a model that training begins with; it replaces defaults. */
@@ -53,7 +53,7 @@ export function resolveRecipe(sources: RecipeSources): ResolvedRecipe {
 
   const resolved = Object.freeze(recipe) as unknown as Recipe;
   checkTogether(resolved);
-  checkOptimizerFlags(resolved.optimizer, sources.flags ?? {});
+  checkIdleFlags(resolved, sources.flags ?? {});
   return { recipe: resolved, origins: Object.freeze(origins) as Record<FieldName, string>, preset };
 }
 
@@ -67,21 +67,31 @@ function fileContents(file: RecipeSources['file']): Record<string, unknown> {
   return file.values as Record<string, unknown>;
 }
 
-/** Fields that only one optimizer reads. */
-const OWN_FIELDS: Readonly<Record<OptimizerName, readonly FieldName[]>> = {
-  sgd: ['momentum', 'nesterov'],
-  adamw: ['beta1', 'beta2', 'opt_eps'],
-};
+/** Fields that are read only where others say so: when, and what else would have to be chosen. */
+const CONDITIONS: readonly {
+  readonly fields: readonly FieldName[];
+  readonly holds: (recipe: Recipe) => boolean;
+  readonly needs: string;
+}[] = [
+  { fields: ['momentum', 'nesterov'], holds: ({ optimizer }) => optimizer === 'sgd', needs: '--optimizer sgd' },
+  {
+    fields: ['beta1', 'beta2', 'opt_eps'],
+    holds: ({ optimizer }) => optimizer === 'adamw',
+    needs: '--optimizer adamw',
+  },
+  {
+    fields: ['distill', 'distill_alpha', 'distill_temperature', 'teacher_size', 'teacher_preprocess'],
+    holds: ({ teacher }) => teacher !== null,
+    needs: '--teacher MODEL',
+  },
+];
 
 /** Refuses flags without effect. (Files may hold every field.) */
-function checkOptimizerFlags(optimizer: OptimizerName, flags: Readonly<Record<string, unknown>>): void {
-  for (const [owner, fields] of Object.entries(OWN_FIELDS)) {
+function checkIdleFlags(recipe: Recipe, flags: Readonly<Record<string, unknown>>): void {
+  for (const { fields, holds, needs } of CONDITIONS) {
     const idle = fields.find((name) => flags[name] !== undefined);
-    if (owner === optimizer || idle === undefined) continue;
-    throw new UserError(
-      `${flagOf(idle)} belongs to the optimizer ${owner}, but ${optimizer} is to be used.`,
-      `Leave it out, or add --optimizer ${owner}.`,
-    );
+    if (idle === undefined || holds(recipe)) continue;
+    throw new UserError(`${flagOf(idle)} would have no effect here.`, `Leave it out, or add ${needs}.`);
   }
 }
 
@@ -95,4 +105,15 @@ function checkTogether(recipe: Recipe): void {
       `warmup_epochs (${recipe.warmup_epochs}) leaves nothing of ${recipe.epochs} epochs.`,
       'Make warm-up shorter than the run.',
     );
+  const { batch_size, micro_batch_size: micro } = recipe;
+  if (micro !== null && batch_size % micro !== 0)
+    throw new UserError(
+      `micro_batch_size (${micro}) does not divide batch_size (${batch_size}).`,
+      'Choose a divisor, so that all micro-batches have one size.',
+    );
+  const { loss } = recipe;
+  if (loss === 'bce' && recipe.class_weights === 'balanced')
+    throw new UserError('class_weights go with loss ce: bce asks for every class of every image.', 'Leave one out.');
+  if (loss === 'bce' && recipe.teacher !== null)
+    throw new UserError('A teacher goes with loss ce, whose probabilities over classes it gives.', 'Leave one out.');
 }

@@ -2,19 +2,19 @@
  * The training loop: an async generator of events over a training-step program. All randomness is named by counters
  * (seed, epoch, step, sample), so state and position are all that a checkpoint needs.
  */
-import { UserError } from '../core/errors.ts';
 import type { EpochMetrics, RunEvent } from '../core/events.ts';
-import { type StateDict, scalar, type Tensor } from '../core/tensor.ts';
-import { type Engine, readState } from '../engine/engine.ts';
+import type { StateDict } from '../core/tensor.ts';
+import type { Engine } from '../engine/engine.ts';
 import { type Evaluation, evaluate, type LabeledBatch } from '../evaluate/evaluate.ts';
-import { addToMean, meanOf, NO_MEAN, type RunningMean, rankOf, rowsOf } from '../evaluate/metrics.ts';
+import { addToMean, meanOf, NO_MEAN, type RunningMean } from '../evaluate/metrics.ts';
 import type { Graph } from '../graph/graph.ts';
-import { baseLearningRate, type Recipe } from '../recipe/recipe.ts';
-import { emaDecay, learningRate, weightDecay } from '../step/schedules.ts';
+import type { Recipe } from '../recipe/recipe.ts';
+import { checkFinite, diverged, firstNotFinite } from './diverged.ts';
 import { measurePace, type Pace } from './pace.ts';
 import { compilePrograms, type Programs } from './programs.ts';
 import { recalibrate } from './recalibrate.ts';
-import { smoothedTarget } from './target.ts';
+import type { Teacher } from './teacher.ts';
+import { ratesAt, update } from './update.ts';
 
 /** Batches of an epoch, as a loader gives them. */
 export interface BatchSource {
@@ -34,6 +34,7 @@ export interface Position {
   readonly seconds: number;
   /** Metrics of the finished epochs. */
   readonly metrics: readonly EpochMetrics[];
+  /** The best epoch so far and its metric: mean average precision if there is one, else top-1. */
   readonly best?: { readonly epoch: number; readonly valTop1: number };
 }
 
@@ -43,6 +44,8 @@ export interface RunStore {
   checkpoint(state: StateDict, position: Position): Promise<string>;
   /** Saves the evaluated weights: the best so far, or the final ones. Returns the path. */
   model(kind: 'best' | 'final', state: StateDict, metrics: EpochMetrics): Promise<string>;
+  /** Reads the best weights so far back, for a run with `patience`; without it an early end keeps the last ones. */
+  best?(): Promise<StateDict>;
 }
 
 export interface TrainOptions {
@@ -64,16 +67,16 @@ export interface TrainOptions {
   readonly calibrationBatch: number;
   readonly store: RunStore;
   readonly resume?: { readonly state: StateDict; readonly position: Position } | undefined;
+  /** Number of training images of each class, for class weights. */
+  readonly classCounts?: readonly number[] | undefined;
+  /** The model to learn from, if the recipe names one. */
+  readonly teacher?: Teacher | undefined;
   /** Weights to begin with; parameters that it lacks are drawn from the seed. */
   readonly initial?: StateDict | undefined;
   /** When it aborts, the step is finished and a checkpoint saved. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Training has diverged: resuming would end the same way. */
-export class Diverged extends UserError {}
-
-const BN_MOMENTUM = 0.1;
 const START: Position = { epoch: 0, step: 0, loss: NO_MEAN, top1: NO_MEAN, seconds: 0, metrics: [] };
 
 /** Lets timers, signals and workers' messages be handled; a program may run without ever leaving the microtasks. */
@@ -102,7 +105,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<RunEvent> {
   const began = seconds() - position.seconds;
   const trained = (): number => seconds() - began;
   const save = async (at: Position): Promise<string> => {
-    const state = readState(programs.step);
+    const state = programs.state();
     checkFinite(state, at, recipe);
     return await store.checkpoint(state, { ...at, seconds: trained() });
   };
@@ -111,11 +114,12 @@ export async function* train(options: TrainOptions): AsyncGenerator<RunEvent> {
     yield startEvent(options);
     if (!resume) yield { type: 'checkpoint', path: await save(position) };
     let path = '';
+    let last: EpochMetrics | undefined;
     do {
       const epochBegan = seconds();
       const { epoch, step: before } = position;
-      const finished = epoch >= recipe.epochs;
-      position = yield* trainEpoch(context, position);
+      const finished = isOver(position, recipe);
+      if (!finished) position = yield* trainEpoch(context, position);
       const rate = ((position.step - before) * recipe.batch_size) / (seconds() - epochBegan);
       const evaluated = signal?.aborted ? undefined : await evaluateWeights(context);
       if (!evaluated) {
@@ -124,16 +128,22 @@ export async function* train(options: TrainOptions): AsyncGenerator<RunEvent> {
         return;
       }
       const metrics = finished ? position.metrics.at(-1)! : epochMetrics(context, position, evaluated.evaluation, rate);
-      const best = !finished && metrics.valTop1 > (position.best?.valTop1 ?? -1);
+      const best = !finished && scoreOf(metrics) > (position.best?.valTop1 ?? -1);
       if (best) await store.model('best', evaluated.state, metrics);
-      if (epoch + 1 >= recipe.epochs) path = await store.model('final', evaluated.state, metrics);
+      const next = finished ? position : nextEpoch(position, metrics, best);
+      const early = next.epoch < recipe.epochs;
+      if (isOver(next, recipe)) {
+        last = early ? next.metrics[next.best!.epoch]! : metrics;
+        path = await store.model('final', (early && (await store.best?.())) || evaluated.state, last);
+      }
       if (!finished) {
-        position = nextEpoch(position, metrics, best);
+        position = next;
         yield { type: 'epoch', metrics, best };
         yield { type: 'checkpoint', path: await save(position) };
       }
-    } while (position.epoch < recipe.epochs);
-    yield { type: 'end', metrics: position.metrics.at(-1)!, checkpoint: path };
+    } while (!isOver(position, recipe));
+    if (position.epoch < recipe.epochs) yield { type: 'warning', message: earlyText(position) };
+    yield { type: 'end', metrics: last!, checkpoint: path };
   } finally {
     await programs.dispose();
   }
@@ -146,6 +156,20 @@ function startEvent({ run, recipe, train, trainImages, valImages, classes, resum
   return { type: 'start', ...counts, ...(resume ? { resumedFrom: { epoch, step } } : {}) };
 }
 
+/** What decides which epoch is the best: mean average precision if there is one, else top-1. */
+function scoreOf({ valMap, valTop1 }: EpochMetrics): number {
+  return valMap ?? valTop1;
+}
+
+/** Whether nothing is left to train: all epochs are done, or validation has not improved for `patience` of them. */
+function isOver({ epoch, best }: Position, { epochs, patience }: Recipe): boolean {
+  return epoch >= epochs || (patience > 0 && best !== undefined && epoch - 1 - best.epoch >= patience);
+}
+
+function earlyText({ epoch, best }: Position): string {
+  return `Training ended after epoch ${epoch}, since validation had not improved since epoch ${best!.epoch + 1}, whose weights are kept.`;
+}
+
 function nextEpoch(position: Position, metrics: EpochMetrics, best: boolean): Position {
   const { epoch, seconds } = position;
   return {
@@ -153,24 +177,13 @@ function nextEpoch(position: Position, metrics: EpochMetrics, best: boolean): Po
     epoch: epoch + 1,
     seconds,
     metrics: [...position.metrics, metrics],
-    ...(best ? { best: { epoch, valTop1: metrics.valTop1 } } : position.best ? { best: position.best } : {}),
-  };
-}
-
-/** Learning rate and weight decay at a step counted over the whole run. */
-export function ratesAt(recipe: Recipe, stepsPerEpoch: number, t: number): { lr: number; weightDecay: number } {
-  const totalSteps = recipe.epochs * stepsPerEpoch;
-  const warmupSteps = Math.round(recipe.warmup_epochs * stepsPerEpoch);
-  const schedule = { start: baseLearningRate(recipe), end: recipe.min_lr, warmupSteps, totalSteps };
-  return {
-    lr: learningRate(schedule, t),
-    weightDecay: weightDecay(recipe.weight_decay, recipe.weight_decay_end, t, totalSteps),
+    ...(best ? { best: { epoch, valTop1: scoreOf(metrics) } } : position.best ? { best: position.best } : {}),
   };
 }
 
 /** Trains what is left of an epoch; returns the position after it, or where the signal stopped it. */
 async function* trainEpoch(context: Context, from: Position): AsyncGenerator<RunEvent, Position> {
-  const { recipe, train, classes, programs, pace, signal } = context;
+  const { recipe, train, programs, pace, signal } = context;
   const { stepsPerEpoch } = train;
   let position = from;
   if (position.epoch >= recipe.epochs || position.step >= stepsPerEpoch) return position;
@@ -178,23 +191,17 @@ async function* trainEpoch(context: Context, from: Position): AsyncGenerator<Run
   let began = seconds();
   for await (const batch of train.epoch(position.epoch, position.step)) {
     const t = position.epoch * stepsPerEpoch + position.step;
-    const { lr, weightDecay } = ratesAt(recipe, stepsPerEpoch, t);
-    const { loss, logits } = (await programs.step.run({
-      image: batch.images,
-      target: smoothedTarget(batch.labels, classes.length, recipe.label_smoothing),
-      lr: scalar(lr),
-      weight_decay: scalar(weightDecay),
-      bn_momentum: scalar(BN_MOMENTUM),
-      ...(recipe.optimizer === 'adamw' ? { step: scalar(t + 1) } : {}),
-      ...(recipe.ema_decay > 0 ? { ema_decay: scalar(emaDecay(recipe.ema_decay, t)) } : {}),
-    })) as { loss: Tensor; logits: Tensor };
-    const value = loss.data[0]!;
-    if (!Number.isFinite(value)) throw diverged(`The loss became ${value}`, position, recipe, lr);
+    const { lr } = ratesAt(recipe, stepsPerEpoch, t);
+    const { loss, top1 } = await update({ ...context, stepsPerEpoch }, batch, position);
+    if (!Number.isFinite(loss)) {
+      const where = firstNotFinite(programs.trained, programs.state());
+      throw diverged(`The loss became ${loss}${where ? `, beginning in "${where}",` : ''}`, position, recipe, lr);
+    }
     position = {
       ...position,
       step: position.step + 1,
-      loss: addToMean(position.loss, value, batch.count),
-      top1: addToMean(position.top1, batchTop1(logits, batch), batch.count),
+      loss: addToMean(position.loss, loss, batch.count),
+      top1: addToMean(position.top1, top1, batch.count),
     };
     await breathe();
     const now = seconds();
@@ -204,7 +211,7 @@ async function* trainEpoch(context: Context, from: Position): AsyncGenerator<Run
     const left = (recipe.epochs - epoch) * stepsPerEpoch - step;
     const { imagesPerSecond } = pace;
     const etaSeconds = pace.eta(left, recipe.epochs - epoch);
-    yield { type: 'step', epoch, step, loss: value, lr, imagesPerSecond, etaSeconds };
+    yield { type: 'step', epoch, step, loss, lr, imagesPerSecond, etaSeconds };
     if (signal?.aborted) return position;
     if (recipe.checkpoint_every > 0 && now - saved >= 60 * recipe.checkpoint_every && step < stepsPerEpoch) {
       yield { type: 'checkpoint', path: await context.save(position) };
@@ -214,20 +221,17 @@ async function* trainEpoch(context: Context, from: Position): AsyncGenerator<Run
   return position;
 }
 
-function batchTop1(logits: Tensor, { labels, count }: LabeledBatch): number {
-  const rows = rowsOf(logits.data as Float32Array, logits.shape[1]!, count);
-  return (100 * rows.filter((row, n) => rankOf(row, labels[n]!) === 0).length) / count;
-}
-
 /** Evaluates the averaged weights, with recalibrated statistics, in fused form; undefined when the signal aborts. */
 async function evaluateWeights(context: Context): Promise<{ state: StateDict; evaluation: Evaluation } | undefined> {
-  const { programs, model, classes, signal, pace } = context;
+  const { programs, classes, signal, pace } = context;
   const began = seconds();
+  const { calibration, trained } = programs;
   const averaged = programs.averaged();
-  const state = programs.calibration
-    ? await recalibrate(programs.calibration, model, averaged, breathing(context.calibration.epoch(0)), signal)
+  const measured = calibration
+    ? await recalibrate(calibration, trained, averaged, breathing(context.calibration.epoch(0)), signal)
     : averaged;
-  if (!state) return undefined;
+  if (!measured) return undefined;
+  const state = programs.whole(measured);
   programs.writeFused(state);
   const evaluation = await evaluate(programs.evaluation, breathing(context.val.epoch(0)), classes.length, signal);
   pace.evaluation(seconds() - began);
@@ -252,24 +256,10 @@ function epochMetrics(context: Context, position: Position, val: Evaluation, rat
     valLoss: val.loss,
     valTop1: val.top1,
     valTop5: val.top5,
+    ...(val.averagePrecision ? { valMap: val.averagePrecision.mean } : {}),
     lr,
     weightDecay,
     imagesPerSecond: rate,
     seconds: context.trained(),
   };
-}
-
-function checkFinite(state: StateDict, position: Position, recipe: Recipe): void {
-  for (const [name, { data }] of state) {
-    if (data.every(Number.isFinite)) continue;
-    throw diverged(`The weights are no longer finite ("${name}")`, position, recipe, baseLearningRate(recipe));
-  }
-}
-
-function diverged(what: string, { epoch, step }: Position, recipe: Recipe, lr: number): Diverged {
-  const lower = Number((baseLearningRate(recipe) / 10).toPrecision(2));
-  return new Diverged(
-    `${what} in epoch ${epoch + 1}, step ${step + 1}, at a learning rate of ${Number(lr.toPrecision(4))}: training has diverged.`,
-    `Train again with a lower rate (--lr ${lower}) or a longer warm-up (--warmup-epochs ${Math.max(1, Math.ceil(recipe.warmup_epochs * 2))}). The last good checkpoint is kept.`,
-  );
 }

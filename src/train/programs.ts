@@ -1,23 +1,33 @@
 /** The three programs of a run: the training step, recalibration, and evaluation of the fused form. */
 import { invariant } from '../core/errors.ts';
 import type { StateDict } from '../core/tensor.ts';
-import { type Engine, loadState, type MemoryPlan, type Program } from '../engine/engine.ts';
-import { type Graph, isLearnable } from '../graph/graph.ts';
+import { type Engine, loadState, type MemoryPlan, type Program, readState } from '../engine/engine.ts';
+import { type Graph, isLearnable, type Node } from '../graph/graph.ts';
+import { freezeNodes } from '../graph/passes/freeze.ts';
 import { fuseGraph } from '../graph/passes/fuse.ts';
 import { initialState } from '../models/init.ts';
-import type { Recipe } from '../recipe/recipe.ts';
+import { STAGES, stageOf } from '../models/mobileone.ts';
+import { microBatchSize, type Recipe } from '../recipe/recipe.ts';
 import { fuse } from '../reparam/fuse.ts';
+import { CROSS_ENTROPY, type LossOptions } from '../step/losses.ts';
+import type { OptimizerOptions } from '../step/optimizers.ts';
 import { trainStep } from '../step/train-step.ts';
 import { calibrationGraph } from './recalibrate.ts';
 
 export interface Programs {
   readonly step: Program;
-  /** Undefined when the recipe recalibrates nothing. */
+  /** The model as it is trained: frozen parts are fused. */
+  readonly trained: Graph;
+  /** Undefined when the recipe recalibrates nothing, or nothing that is trained has statistics. */
   readonly calibration: Program | undefined;
   readonly evaluation: Program;
-  /** Parameters and running statistics of the model as it is to be evaluated: averaged ones if EMA is kept. */
+  /** All that resuming needs, under the names of the whole train form. */
+  state(): StateDict;
+  /** Parameters and running statistics of `trained` as they are to be evaluated: averaged ones if EMA is kept. */
   averaged(): StateDict;
-  /** Fuses a state into the evaluation program. */
+  /** A state of `trained` as one of the whole train form. */
+  whole(state: StateDict): StateDict;
+  /** Fuses a state of the whole train form into the evaluation program. */
   writeFused(state: StateDict): void;
   dispose(): Promise<void>;
 }
@@ -28,23 +38,50 @@ export interface ProgramSizes {
   readonly calibrationBatch: number;
 }
 
-/** The training step that a recipe asks for. */
+/** Whether a recipe leaves a node as it is. */
+const isFrozen =
+  ({ freeze_stages }: Recipe) =>
+  ({ name }: Node): boolean =>
+    stageOf(name) < freeze_stages;
+
+function lossOf({ loss, teacher, distill, distill_alpha: alpha, distill_temperature }: Recipe): LossOptions {
+  if (loss === 'bce') return { kind: 'BinaryCrossEntropyLoss' };
+  if (teacher === null) return CROSS_ENTROPY;
+  const common = { hard: 1 - alpha, temperature: distill_temperature };
+  const attrs =
+    distill === 'soft'
+      ? ({ ...common, form: 'soft', soft: alpha } as const)
+      : ({ ...common, form: 'dist', inter: alpha, intra: alpha } as const);
+  return { kind: 'DistillationLoss', attrs };
+}
+
+function optimizerOf({ optimizer, momentum, nesterov, beta1, beta2, opt_eps: epsilon }: Recipe): OptimizerOptions {
+  return optimizer === 'adamw' ? { optimizer, beta1, beta2, epsilon } : { optimizer, momentum, nesterov };
+}
+
+/** The training step that a recipe asks for, of a model in train form. */
 export function stepGraph(model: Graph, recipe: Recipe, classes: number): Graph {
-  const { optimizer, momentum, nesterov, beta1, beta2, opt_eps: epsilon } = recipe;
-  const ema = recipe.ema_decay > 0;
-  return trainStep(
-    model,
-    classes,
-    optimizer === 'adamw' ? { optimizer, beta1, beta2, epsilon, ema } : { optimizer, momentum, nesterov, ema },
-  );
+  const { clip_grad, layer_decay } = recipe;
+  const trained = recipe.freeze_stages > 0 ? freezeNodes(model, isFrozen(recipe)) : model;
+  return trainStep(trained, classes, {
+    ...optimizerOf(recipe),
+    ema: recipe.ema_decay > 0,
+    loss: lossOf(recipe),
+    accumulate: microBatchSize(recipe) < recipe.batch_size,
+    ...(clip_grad > 0 ? { clipGrad: clip_grad } : {}),
+    ...(layer_decay < 1 ? { lrScale: (param) => layer_decay ** (STAGES - 1 - stageOf(param)) } : {}),
+  });
 }
 
 /** Plans the training step of a recipe without allocating it; undefined for engines that can't tell beforehand. */
 export function planStep(engine: Engine, model: Graph, recipe: Recipe, classes: number): MemoryPlan | undefined {
-  const { batch_size: N, size, threads } = recipe;
-  const options = { dims: { N, H: size, W: size }, ...(threads === null ? {} : { threads }) };
-  return engine.plan?.(stepGraph(model, recipe, classes), options);
+  const { size, threads } = recipe;
+  const dims = { N: microBatchSize(recipe), H: size, W: size };
+  return engine.plan?.(stepGraph(model, recipe, classes), { dims, ...(threads === null ? {} : { threads }) });
 }
+
+/** What an update keeps only while it is under way. */
+const isTransient = (name: string): boolean => name.startsWith('grad_sum:');
 
 /**
  * Compiles the programs of a run. `model` takes uint8 `image` (`withPreprocess`) and is in train form. The state is the
@@ -69,21 +106,33 @@ export async function compilePrograms(
   };
   try {
     const ema = recipe.ema_decay > 0;
-    const step = await compile(stepGraph(model, recipe, sizes.classes), recipe.batch_size);
-    const calibrate = recipe.recalibrate_images > 0;
-    const calibration = calibrate ? await compile(calibrationGraph(model), sizes.calibrationBatch) : undefined;
+    const frozen = isFrozen(recipe);
+    const trained = recipe.freeze_stages > 0 ? freezeNodes(model, frozen) : model;
+    const step = await compile(stepGraph(model, recipe, sizes.classes), microBatchSize(recipe));
+    const calibrate = recipe.recalibrate_images > 0 && trained.nodes.some(({ kind }) => kind === 'RepConv');
+    const calibration = calibrate ? await compile(calibrationGraph(trained), sizes.calibrationBatch) : undefined;
     const evaluation = await compile(fuseGraph(model), sizes.evalBatch);
+
     const { resume, initial = new Map() } = start;
-    const missing = loadState(step, resume?.state ?? startingState(model, recipe.seed, ema, initial));
+    const given = resume?.state ?? new Map([...initialState(model, recipe.seed), ...initial]);
+    const begun = new Map([...given, ...fuse(model, given, frozen).state]);
+    const missing = loadState(step, resume ? begun : withAverages(begun, trained, ema));
     invariant(
-      missing.every((name) => !resume && name.includes(':') && !name.startsWith('ema:')),
+      missing.every((name) => isTransient(name) || (!resume && name.includes(':') && !name.startsWith('ema:'))),
       `the state lacks ${missing[0]}`,
     );
+    const parts = [...given].filter(([name]) => name in model.params && !(name in trained.params));
+    const whole = (state: StateDict): StateDict =>
+      new Map([...parts, ...[...state].filter(([name]) => !(name in trained.params) || name in model.params)]);
+    const kept = step.stateNames.filter((name) => !isTransient(name) && !isMade(name, trained, model));
     return {
       step,
+      trained,
       calibration,
       evaluation,
-      averaged: () => averagedState(step, model, ema),
+      state: () => new Map([...parts, ...readState(step, kept)]),
+      averaged: () => averagedState(step, trained, ema),
+      whole,
       writeFused(state) {
         for (const [name, value] of fuse(model, state).state) evaluation.write(name, value);
       },
@@ -95,16 +144,22 @@ export async function compilePrograms(
   }
 }
 
-function startingState(model: Graph, seed: number, ema: boolean, initial: StateDict): StateDict {
-  const state = new Map([...initialState(model, seed), ...initial]);
-  if (!ema) return state;
-  const learnable = [...state].filter(([name]) => isLearnable(model.params[name]!));
-  return new Map([...state, ...learnable.map(([name, value]) => [`ema:${name}`, value] as const)]);
+/** Whether a name belongs to a convolution that freezing has made. */
+function isMade(name: string, trained: Graph, model: Graph): boolean {
+  const param = name.slice(name.indexOf(':') + 1);
+  return param in trained.params && !(param in model.params);
 }
 
-function averagedState(step: Program, model: Graph, ema: boolean): StateDict {
+/** A starting state with the moving averages, which begin at the parameters. */
+function withAverages(state: StateDict, trained: Graph, ema: boolean): StateDict {
+  if (!ema) return state;
+  const learnable = Object.keys(trained.params).filter((name) => isLearnable(trained.params[name]!));
+  return new Map([...state, ...learnable.map((name) => [`ema:${name}`, state.get(name)!] as const)]);
+}
+
+function averagedState(step: Program, trained: Graph, ema: boolean): StateDict {
   return new Map(
-    Object.entries(model.params).map(([name, spec]) => [
+    Object.entries(trained.params).map(([name, spec]) => [
       name,
       step.read(ema && isLearnable(spec) ? `ema:${name}` : name),
     ]),

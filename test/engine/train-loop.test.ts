@@ -14,14 +14,8 @@ import { withPreprocess } from '../../src/models/preprocess.ts';
 import { modelConfig } from '../../src/models/registry.ts';
 import type { Recipe } from '../../src/recipe/recipe.ts';
 import { resolveRecipe } from '../../src/recipe/resolve.ts';
-import {
-  type BatchSource,
-  type Position,
-  type RunStore,
-  ratesAt,
-  type TrainOptions,
-  train,
-} from '../../src/train/loop.ts';
+import { type BatchSource, type Position, type RunStore, type TrainOptions, train } from '../../src/train/loop.ts';
+import { ratesAt } from '../../src/train/update.ts';
 
 const SIZE = 32;
 const CLASSES = ['red', 'green', 'blue'];
@@ -70,6 +64,7 @@ function memoryStore(): RunStore & { saved: Saved } {
       saved[kind] = { state, metrics };
       return kind;
     },
+    best: async () => saved.best!.state,
   };
 }
 

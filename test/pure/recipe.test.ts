@@ -90,7 +90,7 @@ describe('recipe', () => {
     const file = { name: 'recipe.yaml', values: { ...preset.recipe } };
     expect(resolveRecipe({ file }).recipe).toEqual(preset.recipe);
     const momentum = errorOf(() => resolveRecipe({ flags: { optimizer: 'adamw', momentum: 0.8 } }));
-    expect(momentum.message).toBe('--momentum belongs to the optimizer sgd, but adamw is to be used.');
+    expect(momentum.message).toBe('--momentum would have no effect here.');
     expect(errorOf(() => resolveRecipe({ flags: { beta2: 0.99 } })).hint).toBe(
       'Leave it out, or add --optimizer adamw.',
     );

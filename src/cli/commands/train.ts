@@ -1,13 +1,14 @@
 import { type ModelFile, modelGraph } from '../../checkpoint/model-file.ts';
-import { saveModel } from '../../checkpoint/store-node.ts';
+import { loadModel, saveModel } from '../../checkpoint/store-node.ts';
 import { UserError } from '../../core/errors.ts';
 import type { EpochMetrics, RunEvent } from '../../core/events.ts';
 import type { StateDict } from '../../core/tensor.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { mobileOne, VARIANTS } from '../../models/mobileone.ts';
 import { withPreprocess } from '../../models/preprocess.ts';
+import { Diverged } from '../../train/diverged.ts';
 import { expand } from '../../train/expand.ts';
-import { Diverged, type RunStore, train } from '../../train/loop.ts';
+import { type RunStore, train } from '../../train/loop.ts';
 import { checkMemory } from '../check-memory.ts';
 import { EXIT } from '../exit.ts';
 import { explainedText, explainRecipe } from '../explain-recipe.ts';
@@ -190,6 +191,7 @@ function runStore(plan: RunPlan, engine: Engine, made: Made): RunStore {
       if (kind === 'final') made.final = model;
       return path;
     },
+    best: async () => (await loadModel(files.best)).state,
   };
 }
 
