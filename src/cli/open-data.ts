@@ -71,7 +71,8 @@ export async function openLoaders(
   const calibrationBatch = Math.min(recipe.batch_size, Math.max(1, calibrationData.samples.length));
   const opened: Loader[] = [];
   const open = async (dataset: Dataset, batchSize: number, train: boolean): Promise<Loader> => {
-    const options = { ...common, dataset, batchSize, train, dropLast: train, augment: augmentOf(recipe) };
+    const { sampler } = recipe;
+    const options = { ...common, dataset, batchSize, train, dropLast: train, sampler, augment: augmentOf(recipe) };
     const loader = await createLoader(options);
     opened.push(loader);
     return loader;

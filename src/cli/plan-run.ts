@@ -63,8 +63,11 @@ export async function planNewRun(dir: string | undefined, flags: TrainFlags, com
       2,
     );
   const { init, resolved } = await resolveNewRecipe(flags);
-  const { recipe } = resolved;
-  const data = await readData(dir, { valFraction: recipe.val_fraction, seed: recipe.seed });
+  const data = await readData(dir, {
+    valFraction: resolved.recipe.val_fraction,
+    seed: resolved.recipe.seed,
+  });
+  const recipe = forLabels(resolved.recipe, data);
   const config: MobileOneConfig = {
     ...modelConfig(recipe.variant, given(recipe)),
     ...(init ? { rd_divisor: init.config.rd_divisor } : {}),
@@ -85,6 +88,20 @@ export async function planNewRun(dir: string | undefined, flags: TrainFlags, com
     warnings: [...data.warnings, ...(begun?.warnings ?? [])],
     ...(begun && (init.form === 'fused' ? { expand: begun.state } : { initial: begun.state })),
   };
+}
+
+/** A recipe whose loss suits the images: those with several labels need a yes or no for each class. */
+function forLabels(recipe: Recipe, { train }: SplitDataset): Recipe {
+  const several = train.multiLabel === true;
+  const { loss, sampler, teacher } = recipe;
+  const refuse = (what: string): never => {
+    throw new UserError(`${what} needs one label an image, and these images may have several.`, 'Leave it out.');
+  };
+  if (several && loss === 'ce') refuse('loss ce');
+  if (several && sampler === 'balanced') refuse('sampler balanced');
+  if (several && recipe.class_weights === 'balanced') refuse('class_weights balanced');
+  if (several && teacher !== null) refuse('A teacher');
+  return { ...recipe, loss: loss ?? (several ? 'bce' : 'ce') };
 }
 
 /** Architecture fields that the recipe sets; the variant gives the others. */

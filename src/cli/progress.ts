@@ -60,6 +60,8 @@ export function showEvents(io: Io, json: boolean): (event: RunEvent) => void {
         if (resumedFrom) line(`going on in epoch ${resumedFrom.epoch + 1}, after step ${resumedFrom.step}`);
         return;
       }
+      case 'note':
+        return line(event.message);
       case 'warning':
         return line(`${pc.yellow('warning:')} ${event.message}`);
       case 'skipped':

@@ -32,6 +32,7 @@ export type RunEvent =
       readonly classes: readonly string[];
       readonly resumedFrom?: { readonly epoch: number; readonly step: number };
     }
+  | { readonly type: 'note'; readonly message: string }
   | { readonly type: 'warning'; readonly message: string }
   | { readonly type: 'skipped'; readonly path: string; readonly reason: string }
   | {

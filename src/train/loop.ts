@@ -142,7 +142,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<RunEvent> {
         yield { type: 'checkpoint', path: await save(position) };
       }
     } while (!isOver(position, recipe));
-    if (position.epoch < recipe.epochs) yield { type: 'warning', message: earlyText(position) };
+    if (position.epoch < recipe.epochs) yield { type: 'note', message: earlyText(position) };
     yield { type: 'end', metrics: last!, checkpoint: path };
   } finally {
     await programs.dispose();

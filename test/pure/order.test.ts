@@ -35,7 +35,9 @@ test('balanced: as many samples, classes equally often, and within a class no sa
         const times = [...counts(own).values()];
         const members = labels.filter((other) => other === label).length;
         if (own.length >= members) expect(times.length).toBe(members);
-        expect(Math.max(0, ...times) - Math.min(...(own.length >= members ? times : [0, ...times]))).toBeLessThanOrEqual(1);
+        expect(
+          Math.max(0, ...times) - Math.min(...(own.length >= members ? times : [0, ...times])),
+        ).toBeLessThanOrEqual(1);
       }
     }),
   );

@@ -3,12 +3,14 @@ import { loadModel, saveModel } from '../../checkpoint/store-node.ts';
 import { UserError } from '../../core/errors.ts';
 import type { EpochMetrics, RunEvent } from '../../core/events.ts';
 import type { StateDict } from '../../core/tensor.ts';
+import type { Dataset } from '../../data/dataset.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { mobileOne, VARIANTS } from '../../models/mobileone.ts';
 import { withPreprocess } from '../../models/preprocess.ts';
 import { Diverged } from '../../train/diverged.ts';
 import { expand } from '../../train/expand.ts';
 import { type RunStore, train } from '../../train/loop.ts';
+import type { Teacher } from '../../train/teacher.ts';
 import { checkMemory } from '../check-memory.ts';
 import { EXIT } from '../exit.ts';
 import { explainedText, explainRecipe } from '../explain-recipe.ts';
@@ -16,6 +18,7 @@ import { fuseWithProof, proofText, saveFused } from '../finish-run.ts';
 import type { Io } from '../io.ts';
 import { openLoaders, type RunLoaders, requireImages } from '../open-data.ts';
 import { openEngine } from '../open-engine.ts';
+import { openTeacher } from '../open-teacher.ts';
 import { planNewRun, planResumedRun, type RunPlan, resolveNewRecipe } from '../plan-run.ts';
 import { countImages, showEvents } from '../progress.ts';
 import { makeRunFolder, recordEvents, savePosition } from '../run-folder.ts';
@@ -59,14 +62,19 @@ export async function trainCommand(
     },
   });
   const interruption = listenForInterrupt(io);
+  const { signal } = interruption;
+  let teacher: Teacher | undefined;
   try {
-    return await runPlan({ io, plan, engine, loaders, events, signal: interruption.signal, json: flags.json === true });
+    teacher = await openTeacher(engine, plan, loaders);
+    if (teacher) events.emit({ type: 'note', message: `Learning from ${teacher.description}.` });
+    return await runPlan({ io, plan, engine, loaders, teacher, events, signal, json: flags.json === true });
   } catch (error) {
     if (events.recording && !(error instanceof Diverged))
       io.err(`What was trained until the last checkpoint is kept. To go on: mobileone train --resume ${files.folder}`);
     throw error;
   } finally {
     interruption.stop();
+    await teacher?.close();
     await loaders.close();
   }
 }
@@ -76,12 +84,13 @@ interface RunContext {
   readonly plan: RunPlan;
   readonly engine: Engine;
   readonly loaders: RunLoaders;
+  readonly teacher: Teacher | undefined;
   readonly events: EventSink;
   readonly signal: AbortSignal;
   readonly json: boolean;
 }
 
-async function runPlan({ io, plan, engine, loaders, events, signal, json }: RunContext): Promise<number> {
+async function runPlan({ io, plan, engine, loaders, teacher, events, signal, json }: RunContext): Promise<number> {
   const { recipe, data, files, config, preprocessing, resume } = plan;
   const made: Made = { epochs: resume?.position.metrics ?? [] };
   const store = runStore(plan, engine, made);
@@ -95,6 +104,8 @@ async function runPlan({ io, plan, engine, loaders, events, signal, json }: RunC
     trainImages: loaders.train.images,
     valImages: loaders.val.images,
     store,
+    teacher,
+    classCounts: countLabels(data.train),
     resume,
     initial: plan.expand && !resume ? await branchesOf(plan.expand, { plan, engine, loaders, events }) : plan.initial,
     signal,
@@ -126,6 +137,13 @@ async function runPlan({ io, plan, engine, loaders, events, signal, json }: RunC
   return EXIT.ok;
 }
 
+/** Training images of each class. */
+function countLabels({ classes, samples }: Dataset): number[] {
+  const counts = classes.map(() => 0);
+  for (const { label } of samples) if (label >= 0) counts[label]!++;
+  return counts;
+}
+
 /** Batches on which the branches' statistics are measured. */
 const EXPAND_BATCHES = 8;
 
@@ -137,7 +155,7 @@ async function branchesOf(
   const { recipe, config, preprocessing } = plan;
   const branches = `${config.num_conv_branches} conv branch${config.num_conv_branches > 1 ? 'es' : ''}`;
   events.emit({
-    type: 'warning',
+    type: 'note',
     message: `The fused weights are expanded to ${branches} a block, measured on training images.`,
   });
   return await expand(

@@ -12,11 +12,21 @@ export interface SessionOptions {
   readonly threads?: number;
 }
 
+/** What an ONNX model says of an input. */
+export interface OnnxInput {
+  readonly name: string;
+  readonly dtype: string;
+  /** Numbers where a dimension is fixed. */
+  readonly shape: readonly (number | string)[];
+}
+
 /** An ONNX model that is ready to run. */
 export interface OnnxSession {
   /** E.g. `onnxruntime-node 1.30.0`. */
   readonly description: string;
   readonly inputs: readonly string[];
+  /** The inputs that are tensors, with what is known of them. */
+  readonly inputTypes: readonly OnnxInput[];
   readonly outputs: readonly string[];
   /** Runs once: inputs by name to outputs by name. Results are copies. */
   run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>;
@@ -85,6 +95,9 @@ export async function openOnnx(model: Uint8Array | string, options: SessionOptio
   return {
     description: await describeRuntime(runtime),
     inputs: session.inputNames,
+    inputTypes: session.inputMetadata.flatMap((input) =>
+      input.isTensor ? [{ name: input.name, dtype: input.type, shape: input.shape }] : [],
+    ),
     outputs: session.outputNames,
     async run(feeds) {
       const inputs = Object.entries(feeds).map(([name, value]) => [name, toOrt(ort, value)] as const);
