@@ -1,5 +1,8 @@
 /** Opens what a user calls a model: a run folder or a file. */
 import { existsSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { defaultCacheFolder } from '../batches/cache-node.ts';
+import { fetchFromHub, isHubName } from '../checkpoint/hub-node.ts';
 import type { ModelFile } from '../checkpoint/model-file.ts';
 import { loadCheckpoint, loadModel } from '../checkpoint/store-node.ts';
 import { closestMatch, UserError } from '../core/errors.ts';
@@ -35,8 +38,12 @@ export async function openRun(folder: string): Promise<OpenedRun & { readonly st
   return { files, meta: meta as RunMeta, recipe, state };
 }
 
-/** Opens a run (its final model, else the best so far, else the last) or a file. */
+/** Opens a run (its final model, else the best so far, else the last), a file, or a model on the hub. */
 export async function openModel(target: string): Promise<OpenedModel> {
+  if (isHubName(target)) {
+    const path = await fetchFromHub(target, { cacheDir: join(dirname(defaultCacheFolder()), 'hub') });
+    return { path, model: await loadModel(path) };
+  }
   if (!existsSync(target)) {
     const variant = closestMatch(target, Object.keys(VARIANTS));
     throw new UserError(

@@ -2,6 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { defaultCacheFolder } from '../batches/cache-node.ts';
+import { isHubName } from '../checkpoint/hub-node.ts';
 import { UserError } from '../core/errors.ts';
 import type { Engine } from '../engine/engine.ts';
 import { FIELD_NAMES, FIELDS } from '../recipe/fields.ts';
@@ -16,7 +17,7 @@ import type { RunPlan } from './plan-run.ts';
 export async function openTeacher(engine: Engine, plan: RunPlan, loaders: RunLoaders): Promise<Teacher | undefined> {
   const { recipe, data } = plan;
   if (recipe.teacher === null) return undefined;
-  if (!existsSync(recipe.teacher))
+  if (!isHubName(recipe.teacher) && !existsSync(recipe.teacher))
     throw new UserError(`There is no teacher ${recipe.teacher}.`, 'Name a run folder, a model file or an ONNX file.');
   const { classes } = data.train;
   const { path, model } = await openModelOf(engine, plan, recipe.teacher);
@@ -41,7 +42,7 @@ async function openModelOf(
   target: string,
 ): Promise<{ path: string; model: TeacherModel }> {
   const { batch_size: batch, size, teacher_size, teacher_preprocess: preprocess } = recipe;
-  if (!statSync(target).isDirectory() && /\.onnx$/i.test(target)) {
+  if (/\.onnx$/i.test(target) && !isHubName(target) && !statSync(target).isDirectory()) {
     const { threads } = engine.capabilities();
     const classes = data.train.classes.length;
     const options = { batch, size, teacherSize: teacher_size, preprocess, classes, threads };

@@ -1,5 +1,6 @@
 /** Decides what a training run is, before anything is written: a new one, or one that goes on. */
 import { resolve } from 'node:path';
+import { isHubName } from '../checkpoint/hub-node.ts';
 import type { ModelFile } from '../checkpoint/model-file.ts';
 import { UserError } from '../core/errors.ts';
 import type { StateDict } from '../core/tensor.ts';
@@ -43,9 +44,9 @@ export interface RunPlan {
 export async function resolveNewRecipe(
   flags: TrainFlags,
 ): Promise<{ readonly init: ModelFile | undefined; readonly resolved: ResolvedRecipe }> {
-  const init = flags.init === undefined ? undefined : (await openModel(flags.init)).model;
+  const init = flags.pretrained === undefined ? undefined : (await openModel(flags.pretrained)).model;
   const resolved = resolveRecipe({
-    model: init && { name: `--init ${flags.init}`, values: architectureOf(init) },
+    model: init && { name: `--pretrained ${flags.pretrained}`, values: architectureOf(init) },
     preset: flags.preset,
     file: flags.recipe === undefined ? undefined : await readRecipeFile(flags.recipe),
     flags: recipeFlags(flags),
@@ -67,13 +68,13 @@ export async function planNewRun(dir: string | undefined, flags: TrainFlags, com
     valFraction: resolved.recipe.val_fraction,
     seed: resolved.recipe.seed,
   });
-  const recipe = forLabels(resolved.recipe, data);
+  const recipe = definite(resolved.recipe, data);
   const config: MobileOneConfig = {
     ...modelConfig(recipe.variant, given(recipe)),
     ...(init ? { rd_divisor: init.config.rd_divisor } : {}),
     num_classes: data.train.classes.length,
   };
-  const begun = init && initialWeights(init, config, flags.init!);
+  const begun = init && initialWeights(init, config, flags.pretrained!);
   const { mean, std } = init?.preprocessing ?? DEFAULT_PREPROCESSING;
   return {
     recipe,
@@ -90,8 +91,8 @@ export async function planNewRun(dir: string | undefined, flags: TrainFlags, com
   };
 }
 
-/** A recipe whose loss suits the images: those with several labels need a yes or no for each class. */
-function forLabels(recipe: Recipe, { train }: SplitDataset): Recipe {
+/** A recipe made definite: its loss as suits the images (those with several labels need a yes or no for each class), its teacher's path. */
+function definite(recipe: Recipe, { train }: SplitDataset): Recipe {
   const several = train.multiLabel === true;
   const { loss, sampler, teacher } = recipe;
   const refuse = (what: string): never => {
@@ -101,7 +102,9 @@ function forLabels(recipe: Recipe, { train }: SplitDataset): Recipe {
   if (several && sampler === 'balanced') refuse('sampler balanced');
   if (several && recipe.class_weights === 'balanced') refuse('class_weights balanced');
   if (several && teacher !== null) refuse('A teacher');
-  return { ...recipe, loss: loss ?? (several ? 'bce' : 'ce') };
+  // A path as it is here, wherever the run is resumed.
+  const path = teacher === null || isHubName(teacher) ? teacher : resolve(teacher);
+  return { ...recipe, loss: loss ?? (several ? 'bce' : 'ce'), teacher: path };
 }
 
 /** Architecture fields that the recipe sets; the variant gives the others. */
@@ -152,14 +155,14 @@ export async function planResumedRun(dir: string | undefined, flags: TrainFlags)
     ...Object.keys(changed)
       .filter((name) => !FREE_FIELDS.includes(name as FieldName))
       .map((name) => flagOf(name as FieldName)),
-    ...(['out', 'init', 'preset', 'recipe'] as const)
+    ...(['out', 'pretrained', 'preset', 'recipe'] as const)
       .filter((name) => flags[name] !== undefined)
       .map((name) => `--${name}`),
   ];
   if (fixed.length > 0)
     throw new UserError(
       `${fixed.join(', ')} can't change while a run goes on.`,
-      `Leave it out, or begin a new run with the weights so far: mobileone train DIR --init ${target} ${fixed[0]} …`,
+      `Leave it out, or begin a new run with the weights so far: mobileone train DIR --pretrained ${target} ${fixed[0]} …`,
       2,
     );
   const file = { name: files.last, values: { ...meta.recipe, threads: meta.threads } };

@@ -7,7 +7,7 @@ import { PRESETS } from '../recipe/presets.ts';
 import type { Io } from './io.ts';
 import { recipeOptions, type TrainFlags } from './train-flags.ts';
 
-const MODEL = 'a run folder, or a .safetensors file (of mobileone, timm or Apple)';
+const MODEL = 'a run folder, a .safetensors file (of mobileone, timm or Apple), or hub:owner/name';
 const ENGINE = 'wasm or reference (wasm)';
 const THREADS = 'threads of the engine, or auto: as many as cores, at most 8 (auto)';
 const WIDE = '256-bit vectors where V8 has them: auto or off (auto); same results';
@@ -42,7 +42,7 @@ function addTraining(program: Command, io: Io, finish: (code: number) => void): 
     .argument('[data]', 'the folder of images')
     .option('--out <run>', 'the run folder to make (runs/DATA-VARIANT-N)')
     .option('--resume [run]', 'go on with a run that stopped (the latest in runs/)')
-    .option('--init <file>', `begin with the weights of a model: ${MODEL}`)
+    .option('--pretrained <file>', `begin with the weights of a model: ${MODEL}`)
     .option('--preset <name>', `begin with a preset: ${Object.keys(PRESETS).join(', ')}`)
     .option('--recipe <file>', 'a YAML or JSON file of recipe fields')
     .option('--explain', 'print every value of the recipe and where it comes from; trains nothing')

@@ -10,7 +10,7 @@ export interface TrainFlags extends Readonly<Record<string, unknown>> {
   readonly out?: string;
   /** A run folder, or true for the latest. */
   readonly resume?: string | true;
-  readonly init?: string;
+  readonly pretrained?: string;
   readonly preset?: string;
   readonly recipe?: string;
   /** Print the recipe and where each value is from, and train nothing. */

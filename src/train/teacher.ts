@@ -76,7 +76,7 @@ function columnsOf({ description, classes: own }: TeacherModel, classes: readonl
   if (own)
     throw new UserError(
       `The teacher (${description}) knows other classes than the images: ${own.length} (${own.slice(0, 3).join(', ')} …) instead of ${classes.length} (${classes.slice(0, 3).join(', ')} …).`,
-      'A teacher must know the same classes. Train one on these images first: mobileone train DIR --init FILE.',
+      'A teacher must know the same classes. Train one on these images first: mobileone train DIR --pretrained FILE.',
     );
   return undefined;
 }
