@@ -189,13 +189,14 @@ function updateRunning(p: usize, value: f32, momentum: f32): void {
 /**
  * Folds the branches into one kernel and bias, updates running statistics, and packs the kernel both ways:
  * 1 W, 2 T = W·S, 3 J, 4 O, 5 K, 6 gamma, 7 beta, 8 running_mean, 9 running_var, 10 mean, 11 diagonal of S, 12 skip (0/1),
- * 13 skip column of channel 0, 14 Ŵ, 15 Wp, 16 Wq, 17 bias, 18 1/σ, 19 bn_momentum, 20 P/(P−1), 21 eps, 22 centered rows (0/1).
+ * 13 skip column of channel 0, 14 Ŵ, 15 Wp, 16 Wq, 17 bias, 18 1/σ, 19 bn_momentum, 20 P/(P−1), 21 eps, 22 centered rows (0/1),
+ * 23 use the running statistics and leave them (0/1: 2, 10, 11, 19 and 20 are then not read).
  */
 export function foldDense(p: usize, tid: i32, nt: i32): void {
   const W = ptr(p, 1), T = ptr(p, 2), J = int(p, 3), O = int(p, 4), K = int(p, 5);
   const gamma = ptr(p, 6), beta = ptr(p, 7), runMean = ptr(p, 8), runVar = ptr(p, 9), mean = ptr(p, 10), diagonal = ptr(p, 11);
   const skip = int(p, 12), center = int(p, 13), kernel = ptr(p, 14), Wp = ptr(p, 15), Wq = ptr(p, 16), bias = ptr(p, 17), inv = ptr(p, 18);
-  const momentum = load<f32>(ptr(p, 19)), unbias = float(p, 20), eps = float(p, 21), centered = int(p, 22);
+  const momentum = load<f32>(ptr(p, 19)), unbias = float(p, 20), eps = float(p, 21), centered = int(p, 22), fixed = int(p, 23);
   const ld = <usize>K << 2, o1 = share(O, 8, tid + 1, nt);
   for (let o = share(O, 8, tid, nt); o < o1; o++) {
     const row = kernel + <usize>o * ld;
@@ -204,12 +205,14 @@ export function foldDense(p: usize, tid: i32, nt: i32): void {
     for (let i = 0; i < J + skip; i++) {
       const isSkip = i == J, at = <usize>(i * O + o) << 2, w = W + <usize>(i * O + o) * ld;
       const column = <usize>(center + o) << 2;
-      const mu = isSkip ? load<f32>(mean + column) : dot(w, mean, K);
-      const v = max<f32>(0, isSkip ? load<f32>(diagonal + column) : dot(w, T + <usize>(i * O + o) * ld, K));
+      const mu = fixed ? load<f32>(runMean + at) : isSkip ? load<f32>(mean + column) : dot(w, mean, K);
+      const v = max<f32>(0, fixed ? load<f32>(runVar + at) : isSkip ? load<f32>(diagonal + column) : dot(w, T + <usize>(i * O + o) * ld, K));
       const is: f32 = 1 / sqrt<f32>(v + eps), s = load<f32>(gamma + at) * is;
       store<f32>(inv + at, is);
-      updateRunning(runMean + at, mu, momentum);
-      updateRunning(runVar + at, v * unbias, momentum);
+      if (!fixed) {
+        updateRunning(runMean + at, mu, momentum);
+        updateRunning(runVar + at, v * unbias, momentum);
+      }
       shift += load<f32>(beta + at) - (centered ? 0 : s * mu);
       if (isSkip) {
         store<f32>(row + column, load<f32>(row + column) + s);
@@ -226,24 +229,31 @@ export function foldDense(p: usize, tid: i32, nt: i32): void {
 /**
  * Gradients of the branches: 1 partial G, 2 partial g₀, 3 W, 4 T, 5 J, 6 O, 7 K, 8 gamma, 9 1/σ, 10 mean, 11 skip, 12 skip column,
  * 13 dW, 14 dgamma, 15 dbeta, 16 dv·W out, 17 dv of the skip out, 18 g₀ out, 19 conv branches (the rest is the scale branch),
- * 20 first and 21 end column of the scale kernel.
+ * 20 first and 21 end column of the scale kernel, 22 running mean where it is used (else 0: 4, 10, 16 and 17 are then not read).
  */
 export function foldDenseGrad(p: usize, tid: i32, nt: i32): void {
   const G = ptr(p, 1), sums = ptr(p, 2), W = ptr(p, 3), T = ptr(p, 4), J = int(p, 5), O = int(p, 6), K = int(p, 7);
   const gamma = ptr(p, 8), inv = ptr(p, 9), mean = ptr(p, 10), skip = int(p, 11), center = int(p, 12);
   const dW = ptr(p, 13), dGamma = ptr(p, 14), dBeta = ptr(p, 15), curved = ptr(p, 16), skipCurvature = ptr(p, 17), g0Out = ptr(p, 18);
-  const convs = int(p, 19), scaleFrom = <usize>int(p, 20) << 2, scaleTo = <usize>int(p, 21) << 2;
+  const convs = int(p, 19), scaleFrom = <usize>int(p, 20) << 2, scaleTo = <usize>int(p, 21) << 2, runMean = ptr(p, 22);
   const ld = <usize>K << 2, size = <usize>(O * K) << 2, o1 = share(O, 8, tid + 1, nt);
   for (let o = share(O, 8, tid, nt); o < o1; o++) {
     const g = G + <usize>o * ld, g0 = total(sums, o, O, nt);
     store<f32>(g0Out + (<usize>o << 2), g0);
     for (let t = 1; t < nt; t++) addTo(g, g + <usize>t * size, K);
-    addScaled(g, -g0, mean, K);
+    if (!runMean) addScaled(g, -g0, mean, K);
     for (let i = 0; i < J + skip; i++) {
       const at = <usize>(i * O + o) << 2, row = <usize>(i * O + o) * ld, isSkip = i == J;
       const is = load<f32>(inv + at), ga = load<f32>(gamma + at), s = ga * is;
       const e = isSkip ? load<f32>(g + (<usize>(center + o) << 2)) : dot(W + row, g, K);
       store<f32>(dBeta + at, g0);
+      if (runMean) {
+        store<f32>(dGamma + at, (e - g0 * load<f32>(runMean + at)) * is);
+        if (isSkip) continue;
+        if (i < convs) scaled(dW + row, s, g, K);
+        else for (let k = scaleFrom; k < scaleTo; k += 4) store<f32>(dW + row + k, s * load<f32>(g + k));
+        continue;
+      }
       store<f32>(dGamma + at, e * is);
       const dv: f32 = <f32>-0.5 * e * ga * is * is * is;
       if (isSkip) {

@@ -50,14 +50,15 @@ function occurs(stride: i32, cls: i32, size: i32): bool {
 
 /**
  * Parameter gradients of every branch, and the tables of the input gradient:
- * table[yClass][xClass][25 taps, 1 constant][C] for pixels that reach the outputs of their class.
+ * table[yClass][xClass][25 taps, 1 constant][C] for pixels that reach the outputs of their class. With the running mean given,
+ * statistics are fixed: mean and covariance must be zeros, and so must 1 / P.
  */
 export function dwFoldGrad(p: usize, tid: i32, nt: i32): void {
   const partial = ptr(p, 1), stride = int(p, 2), C = int(p, 3), invP = float(p, 4);
   const mean = ptr(p, 5), cov = ptr(p, 6), weights = ptr(p, 7), k = int(p, 8), scale = ptr(p, 9), skip = int(p, 10);
   const gamma = ptr(p, 11), inv = ptr(p, 12), kernel = ptr(p, 13), dWeights = ptr(p, 14), dScale = ptr(p, 15);
   const dGamma = ptr(p, 16), dBeta = ptr(p, 17), table = ptr(p, 18), curvature = ptr(p, 19), H = int(p, 20), W = int(p, 21), needTable = int(p, 22);
-  const centered = int(p, 23), eps = splat(float(p, 24));
+  const centered = int(p, 23), eps = splat(float(p, 24)), runMean = ptr(p, 25);
   const C4 = <usize>C << 2, classes = stride == 1 ? 4 : 3;
   const c1 = <usize>share(C, 4, tid + 1, nt) << 2;
   for (let c = <usize>share(C, 4, tid, nt) << 2; c < c1; c += 16) {
@@ -77,6 +78,12 @@ export function dwFoldGrad(p: usize, tid: i32, nt: i32): void {
       if (isConv) for (let a = 0; a < 9; a++) e = fma(at(w, a, C4), at(G, a, C4), e);
       else e = one ? at(G, 4, C4) : f32x4.mul(v128.load(w), at(G, 4, C4));
       v128.store(dBeta + r, g0);
+      if (runMean) { // fixed statistics: each branch is a scaled convolution
+        v128.store(dGamma + r, f32x4.mul(f32x4.sub(e, f32x4.mul(g0, v128.load(runMean + r))), is));
+        if (isConv) for (let a = 0; a < 9; a++) v128.store(dWeights + <usize>(i * 9 + a) * C4 + c, f32x4.mul(s, at(G, a, C4)));
+        else if (!one) v128.store(dScale + c, f32x4.mul(s, at(G, 4, C4)));
+        continue;
+      }
       v128.store(dGamma + r, f32x4.mul(e, is));
       const dv = f32x4.mul(splat(-0.5), f32x4.mul(f32x4.mul(e, ga), f32x4.mul(is, f32x4.mul(is, is))));
       const dv2 = f32x4.add(dv, dv);

@@ -167,12 +167,15 @@ function reducePartial(q: usize, stride: i32, rows: i32, m: usize, S: usize, ip:
   }
 }
 
-/** Reduces the partial moments (0: mean and covariance are known) to mean[9][C] and covariance[45][C], then folds all branches into one kernel and bias. */
+/**
+ * Reduces the partial moments (0: mean and covariance are known) to mean[9][C] and covariance[45][C], then folds all branches into one
+ * kernel and bias; or folds with the running statistics, which stay as they are (`fixed`).
+ */
 export function dwFold(p: usize, tid: i32, nt: i32): void {
   const partial = ptr(p, 1), stride = int(p, 2), C = int(p, 3), invP = float(p, 4), unbias = float(p, 5);
   const mean = ptr(p, 6), cov = ptr(p, 7), weights = ptr(p, 8), k = int(p, 9), scale = ptr(p, 10), skip = int(p, 11);
   const gamma = ptr(p, 12), beta = ptr(p, 13), runMean = ptr(p, 14), runVar = ptr(p, 15), inv = ptr(p, 16);
-  const kernel = ptr(p, 17), bias = ptr(p, 18), momentum = load<f32>(ptr(p, 19)), eps = splat(float(p, 20));
+  const kernel = ptr(p, 17), bias = ptr(p, 18), momentum = load<f32>(ptr(p, 19)), eps = splat(float(p, 20)), fixed = int(p, 21);
   const C4 = <usize>C << 2, rows = stride == 1 ? LAG_ROWS : PRODUCT_ROWS;
   const c1 = <usize>share(C, 4, tid + 1, nt) << 2;
   for (let c = <usize>share(C, 4, tid, nt) << 2; c < c1; c += 16) {
@@ -182,10 +185,13 @@ export function dwFold(p: usize, tid: i32, nt: i32): void {
     let shift = splat(0);
     const branches = k + (scale ? 1 : 0) + (skip ? 1 : 0);
     for (let i = 0; i < branches; i++) {
-      const isConv = i < k, w = isConv ? weights + <usize>(i * 9) * C4 + c : scale + c;
+      const isConv = i < k, w = isConv ? weights + <usize>(i * 9) * C4 + c : scale + c, r = <usize>i * C4 + c;
       const one = !isConv && !(scale != 0 && i == k); // the skip branch: weight 1 at the center
       let mu = splat(0), v = mu;
-      if (isConv) {
+      if (fixed) {
+        mu = v128.load(runMean + r);
+        v = v128.load(runVar + r);
+      } else if (isConv) {
         for (let a = 0; a < 9; a++) {
           const wa = at(w, a, C4);
           mu = fma(wa, at(m, a, C4), mu);
@@ -199,10 +205,12 @@ export function dwFold(p: usize, tid: i32, nt: i32): void {
         v = f32x4.mul(f32x4.mul(w4, w4), at(S, pair(4, 4), C4));
       }
       v = f32x4.max(v, splat(0));
-      const r = <usize>i * C4 + c, is = f32x4.div(splat(1), f32x4.sqrt(f32x4.add(v, eps))), s = f32x4.mul(v128.load(gamma + r), is);
+      const is = f32x4.div(splat(1), f32x4.sqrt(f32x4.add(v, eps))), s = f32x4.mul(v128.load(gamma + r), is);
       v128.store(inv + r, is);
-      updateRunning(runMean + r, mu, momentum);
-      updateRunning(runVar + r, f32x4.mul(v, splat(unbias)), momentum);
+      if (!fixed) {
+        updateRunning(runMean + r, mu, momentum);
+        updateRunning(runVar + r, f32x4.mul(v, splat(unbias)), momentum);
+      }
       shift = f32x4.add(shift, f32x4.sub(v128.load(beta + r), f32x4.mul(s, mu)));
       const lastTap = isConv ? 9 : 5;
       for (let a = isConv ? 0 : 4; a < lastTap; a++) {

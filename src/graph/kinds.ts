@@ -20,7 +20,10 @@ export interface RepConvAttrs {
   readonly scale: boolean;
   readonly skip: boolean;
   readonly epsilon: number;
-  /** Train mode: batch statistics, which update the running ones. inputs gain `bn_momentum` (scalar). */
+  /**
+   * Train mode: batch statistics, which update the running ones; inputs gain `bn_momentum` (scalar). Else the running ones,
+   * which stay as they are, also where a gradient is taken.
+   */
   readonly training: boolean;
 }
 

@@ -271,6 +271,12 @@ export const FIELDS: { readonly [K in FieldName]: FieldOf<Recipe[K]> } = {
     max: 5,
     text: 'Leave the first parts of the network as they are, BN statistics included: 1 the stem, 2 to 5 also that many less one stages; 5 trains the classifier alone. Frozen parts run fused, so they cost little.',
   },
+  freeze_bn: {
+    group: 'fine-tuning',
+    type: 'boolean',
+    default: false,
+    text: "BatchNorm keeps the statistics of the weights it begins with and uses them in training (mmpretrain's norm_eval); its weights and biases go on learning. For small batches and few images.",
+  },
   layer_decay: {
     group: 'fine-tuning',
     type: 'number',

@@ -39,6 +39,7 @@ export interface Recipe {
   readonly patience: number;
 
   readonly freeze_stages: number;
+  readonly freeze_bn: boolean;
   readonly layer_decay: number;
 
   readonly teacher: string | null;

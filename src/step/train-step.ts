@@ -19,6 +19,8 @@ export type TrainStepOptions = OptimizerOptions & {
   readonly clipGrad?: number;
   /** Add the gradients of several runs up before the parameters are updated. */
   readonly accumulate?: boolean;
+  /** Keep BatchNorm's statistics as they are, and use them. Default: those of the batch. */
+  readonly freezeBn?: boolean;
   /** A parameter's learning rate as a multiple of `lr`; default 1. */
   readonly lrScale?: (param: string) => number;
 };
@@ -81,7 +83,9 @@ function gradientPart({ accumulate = false, clipGrad }: TrainStepOptions, learna
  * Outputs: `loss` `[]`, `logits` `[N, classes]` (of the weights before the update), `grad_norm` `[]` if it is clipped.
  */
 export function trainStep(model: Graph, classes: number, options: TrainStepOptions): Graph {
-  const training = trainMode(model);
+  const training = options.freezeBn
+    ? { ...model, inputs: [...model.inputs, scalarInput('bn_momentum')] }
+    : trainMode(model);
   const logits = training.outputs.logits!;
   const learnable = Object.keys(model.params).filter((name) => isLearnable(model.params[name]!));
   const { lrScale = () => 1 } = options;

@@ -67,6 +67,7 @@ export function stepGraph(model: Graph, recipe: Recipe, classes: number): Graph 
     ...optimizerOf(recipe),
     ema: recipe.ema_decay > 0,
     loss: lossOf(recipe),
+    freezeBn: recipe.freeze_bn,
     accumulate: microBatchSize(recipe) < recipe.batch_size,
     ...(clip_grad > 0 ? { clipGrad: clip_grad } : {}),
     ...(layer_decay < 1 ? { lrScale: (param) => layer_decay ** (STAGES - 1 - stageOf(param)) } : {}),
@@ -109,7 +110,8 @@ export async function compilePrograms(
     const frozen = isFrozen(recipe);
     const trained = recipe.freeze_stages > 0 ? freezeNodes(model, frozen) : model;
     const step = await compile(stepGraph(model, recipe, sizes.classes), microBatchSize(recipe));
-    const calibrate = recipe.recalibrate_images > 0 && trained.nodes.some(({ kind }) => kind === 'RepConv');
+    const { recalibrate_images, freeze_bn } = recipe;
+    const calibrate = recalibrate_images > 0 && !freeze_bn && trained.nodes.some(({ kind }) => kind === 'RepConv');
     const calibration = calibrate ? await compile(calibrationGraph(trained), sizes.calibrationBatch) : undefined;
     const evaluation = await compile(fuseGraph(model), sizes.evalBatch);
 

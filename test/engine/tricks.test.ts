@@ -33,6 +33,7 @@ const TRICKS: readonly { readonly name: string; readonly flags: Flags; readonly 
   { name: 'micro-batches, clipping, adamw', flags: { micro_batch_size: 2, clip_grad: 0.5, optimizer: 'adamw' } },
   { name: 'frozen stages', flags: { freeze_stages: 3 } },
   { name: 'a frozen body', flags: { freeze_stages: 5, lr: 0.5 } },
+  { name: 'fixed statistics', flags: { freeze_bn: true, lr: 0.2 } },
   { name: 'discriminative rates', flags: { layer_decay: 0.6 } },
   { name: 'class weights', flags: { class_weights: 'balanced' }, also: { classCounts: [8, 8, 8] } },
   { name: 'binary cross-entropy', flags: { loss: 'bce', lr: 0.2 } },

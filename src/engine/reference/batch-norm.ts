@@ -67,6 +67,30 @@ export function normalizeGrad(
   return { dx, dweight, dbias };
 }
 
+/** Gradients of BatchNorm with fixed statistics: dweight = Σ dy·(x − mean)/σ, dbias = Σ dy, dx = weight/σ · dy. */
+export function fixedNormalizeGrad(
+  x: Array64,
+  dy: Array64,
+  {
+    mean,
+    variance,
+    weight,
+    epsilon,
+  }: { mean: Float64Array; variance: Float64Array; weight: Float64Array; epsilon: number },
+): { dx: Array64; dweight: Array64; dbias: Array64 } {
+  const { c } = channelsOf(x);
+  const [dweight, dbias, dx] = [zeros([c]), zeros([c]), zeros(x.shape)];
+  for (const { channel, first, end } of planesOf(x)) {
+    const deviation = Math.sqrt(variance[channel]! + epsilon);
+    for (let i = first; i < end; i++) {
+      dweight.data[channel]! += (dy.data[i]! * (x.data[i]! - mean[channel]!)) / deviation;
+      dbias.data[channel]! += dy.data[i]!;
+      dx.data[i] = (dy.data[i]! * weight[channel]!) / deviation;
+    }
+  }
+  return { dx, dweight, dbias };
+}
+
 /** running ← (1 − momentum) · running + momentum · value, in place. */
 export function updateRunning(running: Float64Array, values: Float64Array, momentum: number): void {
   for (let c = 0; c < running.length; c++) running[c] = (1 - momentum) * running[c]! + momentum * values[c]!;

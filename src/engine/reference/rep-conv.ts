@@ -3,7 +3,7 @@ import type { RepConvAttrs } from '../../graph/kinds.ts';
 import { convLength } from '../../graph/ops.ts';
 import { type Branch, branchesOf } from '../../graph/rep-conv.ts';
 import { type Array64, add, zeros } from './array.ts';
-import { batchStatistics, normalize, normalizeGrad, updateRunning } from './batch-norm.ts';
+import { batchStatistics, fixedNormalizeGrad, normalize, normalizeGrad, updateRunning } from './batch-norm.ts';
 import { type ConvGeometry, conv, convGrad } from './conv.ts';
 
 /** Looks up a parameter or statistic by name; the arrays are the state itself. */
@@ -54,7 +54,7 @@ export function repConv(node: RepConvNode, x: Array64, param: ParamOf, momentum?
   return outputs.reduce(add);
 }
 
-/** Gradients of train-mode RepConv: dx, and the gradient of every learnable parameter by name. */
+/** Gradients of RepConv, in train mode or with fixed statistics: dx, and the gradient of every learnable parameter by name. */
 export function repConvGrad(
   node: RepConvNode,
   x: Array64,
@@ -65,15 +65,21 @@ export function repConvGrad(
   let dx = zeros(x.shape);
   for (const branch of branchesOf(node)) {
     const z = convolved(branch, x, node.attrs, param);
-    const norm = normalizeGrad(z, dy, { weight: param(branch.norm.weight).data, epsilon: node.attrs.epsilon });
+    const { epsilon, training } = node.attrs;
+    const weight = param(branch.norm.weight).data;
+    const mean = param(branch.norm.running_mean).data;
+    const variance = param(branch.norm.running_var).data;
+    const norm = training
+      ? normalizeGrad(z, dy, { weight, epsilon })
+      : fixedNormalizeGrad(z, dy, { mean, variance, weight, epsilon });
     grads.set(branch.norm.weight, norm.dweight);
     grads.set(branch.norm.bias, norm.dbias);
     if (branch.type === 'skip') {
       dx = add(dx, norm.dx);
       continue;
     }
-    const weight = param(branch.weight);
-    const through = convGrad(x, weight, norm.dx, geometryOf(node.attrs, x, weight.shape[2]!));
+    const kernel = param(branch.weight);
+    const through = convGrad(x, kernel, norm.dx, geometryOf(node.attrs, x, kernel.shape[2]!));
     grads.set(branch.weight, through.dweight);
     dx = add(dx, through.dx);
   }

@@ -3,6 +3,7 @@ import { UserError } from '../../core/errors.ts';
 import type { Graph } from '../../graph/graph.ts';
 import type { OpKind } from '../../graph/kinds.ts';
 import { expandBranches } from '../../graph/passes/branches.ts';
+import { updatesParameters } from '../../graph/state.ts';
 import { type CompileOptions, type Engine, threadsOf, unsupportedNodes } from '../engine.ts';
 import { choosePlan, type FitOptions, memoryOf } from './fit.ts';
 import { RULES } from './lower/rules.ts';
@@ -10,10 +11,13 @@ import { MAX_MEMORY_BYTES } from './memory.ts';
 import type { Kernels } from './platform.ts';
 import { allocate, makeProgram } from './program.ts';
 
-/** Eval-mode RepConvs run branch by branch (fuse the graph to run it fast); train mode is folded online. */
+/**
+ * Eval-mode RepConvs run branch by branch (fuse the graph to run it fast), but inside a training step, whose RepConvs are all folded
+ * online.
+ */
 export function prepareGraph(graph: Graph): Graph {
   const hasEval = graph.nodes.some((node) => node.kind === 'RepConv' && !node.attrs.training);
-  return hasEval ? expandBranches(graph) : graph;
+  return hasEval && !updatesParameters(graph) ? expandBranches(graph) : graph;
 }
 
 /** Makes the engine from compiled kernels. */

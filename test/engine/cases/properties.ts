@@ -156,6 +156,35 @@ export const ENGINE_PROPERTIES: readonly EngineProperty[] = [
   },
 
   {
+    name: 'fixed statistics: every kernel, stride and branch, gradients and all',
+    async check(wasm, threads) {
+      const options = { momentum: 0.9, nesterov: false, ema: true, freezeBn: true };
+      for (const [kernel, stride, depthwise, k] of [
+        [1, 1, false, 3],
+        [3, 1, true, 2],
+        [3, 2, true, 2],
+      ] as const)
+        for (const [N, H, W] of [
+          [2, 5, 7],
+          [3, 37, 33],
+        ] as const) {
+          const model = repConvModel(kernel, 16, depthwise ? 16 : 24, stride, k, depthwise);
+          await expectAgreement(wasm, stepCase(model, 4, { N, H, W }, 3, 7, options), threads);
+        }
+      const whole = mobileOne({
+        depths: [1, 2, 1, 1],
+        widths: [0.3, 0.25, 0.2, 0.1],
+        num_conv_branches: 2,
+        se_blocks: [0, 1, 0, 1],
+        rd_divisor: 8,
+        num_classes: 5,
+        in_chans: 3,
+      });
+      await expectAgreement(wasm, { ...stepCase(whole, 5, { N: 4, H: 40, W: 37 }, 3, 3, options), steps: 2 }, threads);
+    },
+  },
+
+  {
     name: 'eval: train form branch by branch, uint8 input with the preprocessing inside',
     async check(wasm, threads) {
       const model = mobileOne(

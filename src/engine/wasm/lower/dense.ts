@@ -101,29 +101,26 @@ function windowOf({ kernel_size, stride, dilation }: RepConvAttrs): Window {
   return { kernel: [kernel_size, kernel_size], stride, top: pad, left: pad, dilation };
 }
 
-/** Train mode: moments of the input → statistics of every branch → one kernel → one product. */
+/**
+ * Train mode: moments of the input → statistics of every branch → one kernel → one product. With fixed statistics (eval mode inside a
+ * training step) there are no moments to take.
+ */
 export function lowerDenseForward(context: LowerContext, node: NodeOf<'RepConv'>): void {
   const { emitter } = context;
   const { attrs } = node;
   const x = inputOf(context, node, 0);
-  const momentum = inputOf(context, node, 1).ref;
+  const fixed = !attrs.training;
+  const momentum = fixed ? emitter.zeros(8) : inputOf(context, node, 1).ref;
   const y = makeOutput(context, node.outputs[0]!);
   const { ref: raw } = patches(context, x, y, windowOf(attrs));
   const { positions: P, K, O, J, skip, center } = sizesOf(attrs, x, rows(y));
   const branches = branchesOf(node);
   const weights = J > 0 ? context.state.refOf((branches[0] as { weight: string }).weight) : emitter.zeros(8);
 
-  const centered = P <= CENTERED_POSITIONS;
-  const mean = emitter.scratch(K);
-  const columns = centered ? emitter.scratch(P * K) : raw;
-  if (centered) emitter.emit(op.CENTER, raw, columns, mean, P, K);
-  const moments = { a: columns, b: columns, rows: P, Ca: K, Cb: K, upper: true, sums: !centered };
-  const { partial, sums } = emitCorrelate(emitter, moments);
-  const covariance = emitter.scratch(K * K);
-  const diagonal = emitter.scratch(K);
-  emitter.emit(op.REDUCE_MOMENTS, partial, sums, mean, covariance, diagonal, K, { float: 1 / P });
-  const weighted = emitter.scratch(Math.max(8, J * O * K));
-  emitter.emit(op.GEMM, weights, K, covariance, emitter.zeros(K), weighted, K, J * O, K, K, 0);
+  const centered = !fixed && P <= CENTERED_POSITIONS;
+  const { columns, mean, diagonal, weighted } = fixed
+    ? { columns: raw, mean: emitter.zeros(K), diagonal: emitter.zeros(K), weighted: emitter.zeros(8) }
+    : emitMoments(emitter, raw, weights, { P, K, rows: J * O, centered });
   const kernel = emitter.scratch(O * K);
   const rowPanels = emitter.scratch(O * K);
   const columnPanels = emitter.scratch(O * K);
@@ -153,9 +150,30 @@ export function lowerDenseForward(context: LowerContext, node: NodeOf<'RepConv'>
     { float: P / Math.max(1, P - 1) },
     { float: attrs.epsilon },
     Number(centered),
+    Number(fixed),
   );
   emitter.emit(op.GEMM, columns, K, rowPanels, bias, y.ref, O, P, K, O, Number(fusedRelu(context, node)));
   context.saved.set(node.name, { columns, centered, mean, weighted, columnPanels, inverse } satisfies Saved);
+}
+
+/** Mean and covariance of the rows of the input, and the covariance times every kernel. */
+function emitMoments(
+  emitter: LowerContext['emitter'],
+  raw: Ref,
+  weights: Ref,
+  { P, K, rows: kernels, centered }: { P: number; K: number; rows: number; centered: boolean },
+): { columns: Ref; mean: Ref; diagonal: Ref; weighted: Ref } {
+  const mean = emitter.scratch(K);
+  const columns = centered ? emitter.scratch(P * K) : raw;
+  if (centered) emitter.emit(op.CENTER, raw, columns, mean, P, K);
+  const moments = { a: columns, b: columns, rows: P, Ca: K, Cb: K, upper: true, sums: !centered };
+  const { partial, sums } = emitCorrelate(emitter, moments);
+  const covariance = emitter.scratch(K * K);
+  const diagonal = emitter.scratch(K);
+  emitter.emit(op.REDUCE_MOMENTS, partial, sums, mean, covariance, diagonal, K, { float: 1 / P });
+  const weighted = emitter.scratch(Math.max(8, kernels * K));
+  emitter.emit(op.GEMM, weights, K, covariance, emitter.zeros(K), weighted, K, kernels, K, K, 0);
+  return { columns, mean, diagonal, weighted };
 }
 
 /** Gradients of all branches from one product dzᵀ·x, and dx from both operands in one pass. */
@@ -170,10 +188,11 @@ export function lowerDenseGrad(context: LowerContext, node: NodeOf<'RepConvGrad'
   const first = J > 0 ? (branches[0] as { weight: string }).weight : undefined;
   const weights = first ? state.refOf(first) : emitter.zeros(8);
   const mean = saved.centered ? emitter.zeros(K) : saved.mean;
+  const fixed = !attrs.training;
 
   const products = { a: dz.ref, b: saved.columns, rows: P, Ca: O, Cb: K, sums: true };
   const { partial, sums } = emitCorrelate(emitter, products);
-  const scaled = emitter.scratch(Math.max(8, J * O * K));
+  const scaled = emitter.scratch(fixed ? 8 : Math.max(8, J * O * K));
   const skipCurvature = emitter.scratch(O);
   const g0 = emitter.scratch(O);
   emitter.emit(
@@ -199,8 +218,13 @@ export function lowerDenseGrad(context: LowerContext, node: NodeOf<'RepConvGrad'
     convs,
     center,
     center + x.stride,
+    fixed ? firstOf(context, branches, 'running_mean') : 0,
   );
   if (!attrs.needsInputGrad) return;
+  if (fixed) {
+    emitFixedInputGrad(context, node, saved.columnPanels, { P, K, O });
+    return;
+  }
   const squares = { a: weights, b: scaled, rows: J * O, Ca: K, Cb: K, upper: true };
   const { partial: curvaturePartial } = emitCorrelate(emitter, squares);
   const curvature = emitter.scratch(K * K);
@@ -229,4 +253,25 @@ export function lowerDenseGrad(context: LowerContext, node: NodeOf<'RepConvGrad'
   }
   const dx = makeOutput(context, node.outputs[0]!);
   emitProduct(dx.ref, fusedReluGrad(context, node) ? x.ref : 0);
+}
+
+/** dx with fixed statistics: dz · W alone. */
+function emitFixedInputGrad(
+  context: LowerContext,
+  node: NodeOf<'RepConvGrad'>,
+  columnPanels: Ref,
+  { P, K, O }: { P: number; K: number; O: number },
+): void {
+  const { emitter } = context;
+  const [x, dz] = [inputOf(context, node, 0), inputOf(context, node, 1)];
+  const emitProduct = (out: Ref): void =>
+    emitter.emit(op.GEMM, dz.ref, O, columnPanels, emitter.zeros(K), out, K, P, O, K, 0);
+  const { kernel_size, stride } = node.attrs;
+  if (kernel_size > 1 || stride > 1) {
+    foldInputGrad(context, node, K, windowOf(node.attrs), emitProduct);
+    return;
+  }
+  const dx = makeOutput(context, node.outputs[0]!);
+  emitProduct(dx.ref);
+  if (fusedReluGrad(context, node)) emitter.emit(op.RELU_GRAD, x.ref, dx.ref, dx.ref, P * K);
 }

@@ -44,17 +44,20 @@ export function lowerDepthwiseForward(context: LowerContext, node: NodeOf<'RepCo
   const { attrs } = node;
   checkSupported(node.name, attrs);
   const x = inputOf(context, node, 0);
-  const momentum = inputOf(context, node, 1).ref;
+  const fixed = !attrs.training;
+  const momentum = fixed ? emitter.zeros(8) : inputOf(context, node, 1).ref;
   const y = makeOutput(context, node.outputs[0]!);
   const { threads: nt } = emitter;
   const C = pad8(attrs.in_chs);
   const P = rows(y);
   const branches = branchesOf(node);
 
-  const mean = emitter.scratch(9 * C);
-  const covariance = emitter.scratch(PAIRS * C);
+  const mean = fixed ? emitter.zeros(9 * C) : emitter.scratch(9 * C);
+  const covariance = fixed ? emitter.zeros(PAIRS * C) : emitter.scratch(PAIRS * C);
   let partial: Ref | 0 = 0;
-  if (P <= DIRECT_POSITIONS) {
+  if (fixed) {
+    // Nothing is measured.
+  } else if (P <= DIRECT_POSITIONS) {
     const scratch = emitter.scratch(nt * 36);
     emitter.emit(op.DW_MOMENTS_DIRECT, x.ref, x.n, x.h, x.w, C, attrs.stride, mean, covariance, scratch);
   } else {
@@ -90,6 +93,7 @@ export function lowerDepthwiseForward(context: LowerContext, node: NodeOf<'RepCo
     bias,
     momentum,
     { float: attrs.epsilon },
+    Number(fixed),
   );
   emitter.emit(
     op.DW_FORWARD,
@@ -118,6 +122,7 @@ export function lowerDepthwiseGrad(context: LowerContext, node: NodeOf<'RepConvG
   const P = rows(dz);
   const branches = branchesOf(node);
 
+  const fixed = !attrs.training;
   const direct = P <= DIRECT_POSITIONS;
   const partial = emitter.scratch((direct ? 1 : nt) * 10 * C);
   if (direct) {
@@ -136,7 +141,7 @@ export function lowerDepthwiseGrad(context: LowerContext, node: NodeOf<'RepConvG
     partial,
     attrs.stride,
     C,
-    { float: 1 / P },
+    { float: fixed ? 0 : 1 / P },
     saved.mean,
     saved.covariance,
     conv,
@@ -157,6 +162,7 @@ export function lowerDepthwiseGrad(context: LowerContext, node: NodeOf<'RepConvG
     Number(attrs.needsInputGrad),
     Number(direct),
     { float: attrs.epsilon },
+    fixed ? firstOf(context, branches, 'running_mean') : 0,
   );
   if (!attrs.needsInputGrad) return;
   const dx = makeOutput(context, node.outputs[0]!);

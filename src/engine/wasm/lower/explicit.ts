@@ -34,7 +34,7 @@ function sizesOf(node: NodeOf<'RepConv'> | NodeOf<'RepConvGrad'>, x: Value): Siz
 /** Whether a node is trained branch by branch: only pointwise ones can be, and only where that is cheaper (or asked for). */
 export function prefersExplicit(context: LowerContext, node: NodeOf<'RepConv'>): boolean {
   const { attrs } = node;
-  if (attrs.kernel_size > 1 || attrs.stride > 1 || attrs.num_conv_branches === 0) return false;
+  if (!attrs.training || attrs.kernel_size > 1 || attrs.stride > 1 || attrs.num_conv_branches === 0) return false;
   const { P, K, O, J, skip } = sizesOf(node, inputOf(context, node, 0));
   const cost = repConvCost({ positions: P, K, O, branches: J, skip: skip > 0, needsInputGrad: true });
   const form = context.repConv === 'auto' ? cost.form : context.repConv;

@@ -47,8 +47,6 @@ export const RULES: { readonly [K in OpKind]?: Rule<K> } = {
     context.emitter.emit(op.PREPROCESS, image.ref, y.ref, rows(y), y.c, y.stride, scale, shift);
   },
   RepConv: (context, node) => {
-    if (!node.attrs.training)
-      throw new Error(`internal error: "${node.name}" should have been expanded into its branches`);
     if (node.attrs.groups > 1) lowerDepthwiseForward(context, node);
     else if (prefersExplicit(context, node)) lowerExplicitForward(context, node);
     else lowerDenseForward(context, node);
