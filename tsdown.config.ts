@@ -11,6 +11,7 @@ const neverBundle = [
   /^@tensorflow\//,
   /^@jax-js\//,
   /^@litertjs\//,
+  /^hyparquet/,
   'flatbuffers',
   'sharp',
   'onnx-buf',

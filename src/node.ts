@@ -6,7 +6,9 @@ export { type Measurement, measure, programSubject, ratio, type Subject } from '
 export { MODEL_BENCH, type Protocol, protocolHash, shortProtocol, type Timing } from './bench/protocol.ts';
 export { modelSubjects } from './bench/subjects-node.ts';
 export { loadCheckpoint, loadModel, saveCheckpoint, saveModel, writeAtomic } from './checkpoint/store-node.ts';
-export type { Dataset, Sample, SplitDataset } from './data/dataset.ts';
+export type { Dataset, EncodedPart, Part, PixelPart, Sample, SplitDataset } from './data/dataset.ts';
+export { readSplitData } from './data/held-out-node.ts';
+export { readData } from './data/readers/data-node.ts';
 export { readFolder } from './data/readers/folder-node.ts';
 export { hasRuntime, type OnnxSession, openOnnx, ortEngine } from './engine/ort-node.ts';
 export { nodeWasmEngine, type WasmOptions } from './engine/wasm/node.ts';

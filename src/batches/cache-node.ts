@@ -5,10 +5,10 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { UserError } from '../core/errors.ts';
-import { type Sample, sampleName } from '../data/dataset.ts';
+import { cacheFolder } from '../data/cache-folder-node.ts';
+import { type Place, placeOf, sampleName } from '../data/dataset.ts';
 import { decodeSample } from '../data/decode-sample-node.ts';
 import { evalCrop, loadSharp } from '../images/decode-node.ts';
 import type { RgbImage } from '../images/resize.ts';
@@ -16,12 +16,6 @@ import { openPixelFile, type PixelFile } from './pixel-file-node.ts';
 
 /** How images are kept: shrunk to a short side for training, or as evaluation sees them. */
 export type Geometry = { readonly shortSide: number } | { readonly size: number; readonly cropPct: number };
-
-/** Where an image is. */
-export type Place = Pick<Sample, 'path' | 'part'>;
-
-/** A sample without its label. */
-export const placeOf = ({ path, part }: Place): Place => (part ? { path, part } : { path });
 
 export interface SkippedImage {
   /** The sample's name, for people. */
@@ -52,15 +46,6 @@ export interface CacheOptions {
 const VERSION = 4;
 const DAY = 24 * 3600 * 1000;
 
-/** The operating system's folder for caches. */
-export function defaultCacheFolder(): string {
-  const { XDG_CACHE_HOME, LOCALAPPDATA } = process.env;
-  if (XDG_CACHE_HOME) return join(XDG_CACHE_HOME, 'mobileone', 'decoded');
-  if (process.platform === 'darwin') return join(homedir(), 'Library', 'Caches', 'mobileone', 'decoded');
-  if (process.platform === 'win32' && LOCALAPPDATA) return join(LOCALAPPDATA, 'mobileone', 'decoded');
-  return join(homedir(), '.cache', 'mobileone', 'decoded');
-}
-
 /** Reads one image as the geometry says. */
 export async function readAs(sample: Place, geometry: Geometry): Promise<RgbImage> {
   if ('shortSide' in geometry) return decodeSample(sample, { shortSide: geometry.shortSide });
@@ -87,7 +72,7 @@ async function keyOf(samples: readonly Place[], geometry: Geometry): Promise<str
 /** Opens the cache of these files, building it if there is none; images that cannot be decoded are listed as skipped. */
 export async function openCache(options: CacheOptions): Promise<CacheIndex> {
   await loadSharp();
-  const folder = options.folder ?? defaultCacheFolder();
+  const folder = options.folder ?? cacheFolder('decoded');
   const key = await keyOf(options.samples, options.geometry);
   const kept = await readIndex(folder, key, options.samples.length);
   if (kept && (await stillBroken(kept, options.geometry))) return kept;

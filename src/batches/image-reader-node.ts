@@ -1,8 +1,9 @@
 /** Images by their index: out of the decoded cache, or decoded from their files where there is none. */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { UserError } from '../core/errors.ts';
+import type { Place } from '../data/dataset.ts';
 import type { RgbImage } from '../images/resize.ts';
-import { type CacheIndex, type Geometry, type Place, readAs } from './cache-node.ts';
+import { type CacheIndex, type Geometry, readAs } from './cache-node.ts';
 
 export interface ImageReader {
   /** The image of a sample; what it returns without a promise is overwritten by the next call. */

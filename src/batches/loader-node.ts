@@ -5,10 +5,10 @@
 
 import { UserError } from '../core/errors.ts';
 import type { Tensor } from '../core/tensor.ts';
-import type { Dataset } from '../data/dataset.ts';
+import { type Dataset, placeOf } from '../data/dataset.ts';
 import type { Augment } from '../images/augment/augment.ts';
 import type { Preprocessing } from '../images/preprocess.ts';
-import { type Geometry, openCache, placeOf, type SkippedImage } from './cache-node.ts';
+import { type Geometry, openCache, type SkippedImage } from './cache-node.ts';
 import { epochOrder, type Sampler } from './order.ts';
 import { openPool, type Pool } from './pool-node.ts';
 

@@ -1,5 +1,6 @@
 /** What the loader and its threads say to each other. */
-import type { CacheIndex, Geometry, Place } from './cache-node.ts';
+import type { Place } from '../data/dataset.ts';
+import type { CacheIndex, Geometry } from './cache-node.ts';
 import type { FillOptions } from './fill.ts';
 
 export interface WorkerSetup {

@@ -1,9 +1,8 @@
 /** Which labeled images a command looks at, and how their classes match the model's. */
-import { readdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { closestMatch, UserError } from '../core/errors.ts';
-import type { Dataset } from '../data/dataset.ts';
-import { readData } from '../data/readers/data-node.ts';
+import { type Dataset, withClasses } from '../data/dataset.ts';
+import { readSplitData } from '../data/held-out-node.ts';
 import type { OpenedModel } from './open-model.ts';
 import { differences } from './plan-run.ts';
 
@@ -41,23 +40,21 @@ export async function labeledImages({ model, run }: OpenedModel, dir?: string, s
     );
   const own = run !== undefined && resolve(folder) === run.meta.data;
   const { val_fraction, seed } = run?.recipe ?? { val_fraction: 0.5, seed: 0 };
-  const choice = split === undefined ? (own || (await hasOwnVal(folder)) ? 'val' : 'all') : checkSplit(split);
-  const data = await readData(folder, { valFraction: val_fraction, seed });
+  const named = split === undefined ? undefined : checkSplit(split);
+  const options = { valFraction: val_fraction, seed, partial: !own };
+  const data = await readSplitData(folder, own ? run.meta.val : undefined, options);
+  const choice = named ?? (own || data.ownVal ? 'val' : 'all');
   const parts = choice === 'all' ? [data.train, data.val, ...(data.test ? [data.test] : [])] : [data[choice]];
   const samples = parts.flatMap((part) => part?.samples ?? []);
   if (samples.length === 0) throw new UserError(`${folder} has no ${choice} images.`, 'Choose another --split.');
-  const dataset = relabel({ classes: data.train.classes, samples }, model.classes, folder);
+  const dataset = relabel({ ...data.train, samples }, model.classes, folder);
   const which = choice === 'all' ? 'all images' : `${choice} images`;
   return { dataset, description: `${which} of ${folder}`, warnings: data.warnings };
 }
 
-async function hasOwnVal(folder: string): Promise<boolean> {
-  const names = await readdir(folder).catch((): string[] => []);
-  return names.includes('train') && names.some((name) => ['val', 'valid', 'validation'].includes(name));
-}
-
 /** The dataset with the model's class numbers. Numbered classes (of files without names) are matched in order. */
-function relabel({ classes, samples }: Dataset, wanted: readonly string[], folder: string): Dataset {
+function relabel(dataset: Dataset, wanted: readonly string[], folder: string): Dataset {
+  const { classes } = dataset;
   const unnamed = wanted.every((name, i) => name === String(i));
   const index = classes.map((name, i) => (unnamed && classes.length === wanted.length ? i : wanted.indexOf(name)));
   if (index.includes(-1))
@@ -67,5 +64,5 @@ function relabel({ classes, samples }: Dataset, wanted: readonly string[], folde
         ? `The model has ${wanted.length} classes without names; a folder of ${wanted.length} classes would be matched in order.`
         : 'Rename the class folders to the names the model was trained with; mobileone info MODEL lists them.',
     );
-  return { classes: wanted, samples: samples.map((sample) => ({ ...sample, label: index[sample.label]! })) };
+  return withClasses(dataset, wanted, index);
 }

@@ -35,9 +35,10 @@ export function defaultWorkers(): number {
  * Training samples for recalibration: the same ones each time, in a random order, since a batch of one class has other
  * statistics than a batch of all.
  */
-function pickSamples({ classes, samples }: Dataset, count: number, seed: number): Dataset {
+function pickSamples(dataset: Dataset, count: number, seed: number): Dataset {
+  const { samples } = dataset;
   const order = permutation(samples.length, random(seed, hashText('recalibrate')));
-  return { classes, samples: Array.from(order.subarray(0, count), (i) => samples[i]!) };
+  return { ...dataset, samples: Array.from(order.subarray(0, count), (i) => samples[i]!) };
 }
 
 /** Throws a UserError when there are fewer training images than a batch, or no validation images. */

@@ -1,12 +1,11 @@
 /** Opens what a user calls a model: a run folder or a file. */
 import { existsSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { defaultCacheFolder } from '../batches/cache-node.ts';
 import { fetchFromHub, isHubName } from '../checkpoint/hub-node.ts';
 import type { ModelFile } from '../checkpoint/model-file.ts';
 import { loadCheckpoint, loadModel } from '../checkpoint/store-node.ts';
 import { closestMatch, UserError } from '../core/errors.ts';
 import type { StateDict } from '../core/tensor.ts';
+import { cacheFolder } from '../data/cache-folder-node.ts';
 import { VARIANTS } from '../models/mobileone.ts';
 import type { Recipe } from '../recipe/recipe.ts';
 import { resolveRecipe } from '../recipe/resolve.ts';
@@ -41,7 +40,7 @@ export async function openRun(folder: string): Promise<OpenedRun & { readonly st
 /** Opens a run (its final model, else the best so far, else the last), a file, or a model on the hub. */
 export async function openModel(target: string): Promise<OpenedModel> {
   if (isHubName(target)) {
-    const path = await fetchFromHub(target, { cacheDir: join(dirname(defaultCacheFolder()), 'hub') });
+    const path = await fetchFromHub(target, { cacheDir: cacheFolder('hub') });
     return { path, model: await loadModel(path) };
   }
   if (!existsSync(target)) {

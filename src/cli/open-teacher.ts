@@ -1,9 +1,8 @@
 /** Opens the model that a run learns from. */
 import { existsSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { defaultCacheFolder } from '../batches/cache-node.ts';
 import { isHubName } from '../checkpoint/hub-node.ts';
 import { UserError } from '../core/errors.ts';
+import { cacheFolder } from '../data/cache-folder-node.ts';
 import type { Engine } from '../engine/engine.ts';
 import { FIELD_NAMES, FIELDS } from '../recipe/fields.ts';
 import { type Teacher, type TeacherModel, teach } from '../train/teacher.ts';
@@ -23,7 +22,7 @@ export async function openTeacher(engine: Engine, plan: RunPlan, loaders: RunLoa
   const { path, model } = await openModelOf(engine, plan, recipe.teacher);
   const { stepsPerEpoch } = loaders.train;
   const cache = await openTeacherCache({
-    folder: join(dirname(defaultCacheFolder()), 'teachers'),
+    folder: cacheFolder('teachers'),
     key: await cacheKey(plan, path),
     floats: stepsPerEpoch * recipe.batch_size * classes.length,
     epochs: recipe.epochs,

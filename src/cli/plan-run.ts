@@ -5,7 +5,7 @@ import type { ModelFile } from '../checkpoint/model-file.ts';
 import { UserError } from '../core/errors.ts';
 import type { StateDict } from '../core/tensor.ts';
 import type { SplitDataset } from '../data/dataset.ts';
-import { readData } from '../data/readers/data-node.ts';
+import { readSplitData } from '../data/held-out-node.ts';
 import { autoThreads } from '../engine/wasm/auto-threads-node.ts';
 import { fuseGraph } from '../graph/passes/fuse.ts';
 import { DEFAULT_PREPROCESSING, type Preprocessing } from '../images/preprocess.ts';
@@ -24,8 +24,10 @@ export interface RunPlan {
   readonly recipe: Recipe;
   /** The text of recipe.yaml for a new run. */
   readonly recipeText: string;
-  /** Folder of the images. */
+  /** Folder or file of the images. */
   readonly dir: string;
+  /** What names the validation images, if they are named apart. */
+  readonly val?: string;
   readonly data: SplitDataset;
   /** Fingerprint of the training samples. */
   readonly samples: string;
@@ -60,11 +62,11 @@ export async function planNewRun(dir: string | undefined, flags: TrainFlags, com
   if (dir === undefined)
     throw new UserError(
       'There is no folder of images.',
-      'Name one: mobileone train DIR, with DIR/CLASS/image.jpg inside.',
+      'Name one: mobileone train DIR, with DIR/CLASS/image.jpg inside; or a list or archive of images.',
       2,
     );
   const { init, resolved } = await resolveNewRecipe(flags);
-  const data = await readData(dir, {
+  const data = await readSplitData(dir, flags.val, {
     valFraction: resolved.recipe.val_fraction,
     seed: resolved.recipe.seed,
   });
@@ -80,6 +82,7 @@ export async function planNewRun(dir: string | undefined, flags: TrainFlags, com
     recipe,
     recipeText: recipeYaml(resolved, commandLine),
     dir: resolve(dir),
+    ...(flags.val === undefined ? {} : { val: resolve(flags.val) }),
     data,
     samples: fingerprint(data.train.samples, dir),
     config,
@@ -168,7 +171,8 @@ export async function planResumedRun(dir: string | undefined, flags: TrainFlags)
   const file = { name: files.last, values: { ...meta.recipe, threads: meta.threads } };
   const { recipe } = resolveRecipe({ file, flags: changed });
   const folder = dir ?? meta.data;
-  const data = await readData(folder, { valFraction: recipe.val_fraction, seed: recipe.seed });
+  const val = flags.val ?? meta.val;
+  const data = await readSplitData(folder, val, { valFraction: recipe.val_fraction, seed: recipe.seed });
   if (String(data.train.classes) !== String(meta.classes))
     throw new UserError(
       `${folder} has other classes than the run began with: ${differences(meta.classes, data.train.classes)}.`,
@@ -196,6 +200,7 @@ export async function planResumedRun(dir: string | undefined, flags: TrainFlags)
     recipe,
     recipeText: '',
     dir: resolve(folder),
+    ...(val === undefined ? {} : { val: resolve(val) }),
     data,
     samples,
     config: meta.config,

@@ -37,9 +37,10 @@ function addTraining(program: Command, io: Io, finish: (code: number) => void): 
   const train = program
     .command('train')
     .description(
-      'Train on a folder of images: DIR/CLASS/*, or DIR/train/CLASS/* and DIR/val/CLASS/*; or on IDX or CIFAR files.',
+      'Train on a folder of images: DIR/CLASS/*, or DIR/train/CLASS/* and DIR/val/CLASS/*; on a list (.csv, .tsv, .jsonl), a .zip, or .tar, .parquet, IDX or CIFAR files.',
     )
-    .argument('[data]', 'the folder of images')
+    .argument('[data]', 'the folder or file of images')
+    .option('--val <data>', 'the validation images: a list of paths, or a list, folder or archive with labels')
     .option('--out <run>', 'the run folder to make (runs/DATA-VARIANT-N)')
     .option('--resume [run]', 'go on with a run that stopped (the latest in runs/)')
     .option('--pretrained <file>', `begin with the weights of a model: ${MODEL}`)
@@ -67,7 +68,7 @@ function addUsing(program: TypedCommand, io: Io, finish: (code: number) => void)
     .command('eval')
     .description('Measure accuracy on labeled images.')
     .argument('<model>', MODEL)
-    .argument('[data]', "a folder of images by class (a run's own validation images)")
+    .argument('[data]', "a folder, list or archive of labeled images (a run's own validation images)")
     .option('--split <name>', 'train, val, test or all (val where there is one, else all)')
     .option('--batch-size <n>', 'images a batch', '32')
     .option('--strict', 'stop at an unreadable image instead of skipping it')

@@ -49,10 +49,14 @@ export function isRunFolder(folder: string): boolean {
   return existsSync(join(folder, 'checkpoints')) || existsSync(join(folder, 'recipe.yaml'));
 }
 
+const DATA_ENDING = /\.(csv|tsv|jsonl|ndjson|zip|tar|parquet)$/i;
+
 /** Chooses a new run's folder: the one named, which must be new or empty, or the first free `runs/DATA-VARIANT-N`. */
 export async function chooseRunFolder(out: string | undefined, data: string, variant: string): Promise<RunFiles> {
   if (out === undefined) {
-    const name = `${basename(resolve(data)).replace(/[^\w.-]+/g, '-')}-${variant}`;
+    const name = `${basename(resolve(data))
+      .replace(DATA_ENDING, '')
+      .replace(/[^\w.-]+/g, '-')}-${variant}`;
     for (let n = 1; ; n++) {
       const folder = join('runs', `${name}-${n}`);
       if (!existsSync(folder)) return runFiles(folder);
@@ -99,8 +103,10 @@ export async function latestRun(): Promise<string> {
 
 /** What a checkpoint of a run says beyond what any checkpoint says. */
 export interface RunMeta extends CheckpointMeta {
-  /** Folder of the images. */
+  /** Folder or file of the images. */
   readonly data: string;
+  /** What names the validation images, if they are named apart. */
+  readonly val?: string;
   /** Fingerprint of the training samples, in order. */
   readonly samples: string;
   /** Threads of the engine, on which the last bits depend. */
@@ -111,11 +117,11 @@ export interface RunMeta extends CheckpointMeta {
 }
 
 /** Fingerprint of samples: which files of the folder, in which order, with which labels. */
-export function fingerprint(samples: readonly Pick<Sample, 'path' | 'part' | 'label'>[], folder: string): string {
+export function fingerprint(samples: readonly Sample[], folder: string): string {
   const hash = createHash('sha256');
-  for (const { path, part, label } of samples) {
-    const name = sampleName({ path: relative(folder, path).replaceAll('\\', '/'), ...(part ? { part } : {}) });
-    hash.update(`${name}\t${label}\n`);
+  for (const { path, part, source = path, label, labels = [label] } of samples) {
+    const name = sampleName({ path: relative(folder, source).replaceAll('\\', '/'), ...(part ? { part } : {}) });
+    hash.update(`${name}\t${labels.join()}\n`);
   }
   return hash.digest('hex').slice(0, 16);
 }

@@ -11,6 +11,8 @@ export interface TrainFlags extends Readonly<Record<string, unknown>> {
   /** A run folder, or true for the latest. */
   readonly resume?: string | true;
   readonly pretrained?: string;
+  /** Validation images that are named apart: a list, a folder or an archive. */
+  readonly val?: string;
   readonly preset?: string;
   readonly recipe?: string;
   /** Print the recipe and where each value is from, and train nothing. */

@@ -11,6 +11,8 @@ export interface DecodeOptions {
   readonly maxPixels?: number;
   /** Shrinks so that the short side is this long, if it is longer (faster than decoding whole; for training only). */
   readonly shortSide?: number;
+  /** What the image is called in messages; default: its path. */
+  readonly name?: string;
 }
 
 const MAX_PIXELS = 100_000_000;
@@ -37,8 +39,13 @@ export async function loadSharp(): Promise<SharpFactory> {
   return loading;
 }
 
-async function refuse(input: string | Uint8Array, error: Error): Promise<never> {
-  const name = typeof input === 'string' ? `"${input}"` : 'The image';
+/** How messages name the image. */
+function nameOf(input: string | Uint8Array, { name }: DecodeOptions): string {
+  if (name !== undefined) return `"${name}"`;
+  return typeof input === 'string' ? `"${input}"` : 'The image';
+}
+
+async function refuse(input: string | Uint8Array, name: string, error: Error): Promise<never> {
   const bytes = await readHead(input).catch((cause: NodeJS.ErrnoException) => {
     const missing = cause.code === 'ENOENT';
     throw new UserError(
@@ -71,9 +78,8 @@ export async function decodeImage(input: string | Uint8Array, options: DecodeOpt
     const { width, height, format } = await open().metadata();
     if (format === 'svg') throw new Error('drawings have no pixels'); // told apart by `refuse`
     if (width * height > maxPixels) {
-      const name = typeof input === 'string' ? `"${input}"` : 'The image';
       throw new UserError(
-        `${name} has ${width} × ${height} pixels, more than the limit of ${Math.round(maxPixels / 1e6)} million.`,
+        `${nameOf(input, options)} has ${width} × ${height} pixels, more than the limit of ${Math.round(maxPixels / 1e6)} million.`,
         'Scale it down, or remove it.',
       );
     }
@@ -85,7 +91,7 @@ export async function decodeImage(input: string | Uint8Array, options: DecodeOpt
     return { width: info.width, height: info.height, data: toThreeChannels(data, info.channels) };
   } catch (error) {
     if (error instanceof UserError) throw error;
-    return refuse(input, error as Error);
+    return refuse(input, nameOf(input, options), error as Error);
   }
 }
 

@@ -18,10 +18,13 @@ export async function readHead(input: string | Uint8Array): Promise<Uint8Array> 
 }
 
 /** Whether any of the files is an image: by its name, or (of the first few) by its bytes. */
-export async function holdsImages(paths: readonly string[]): Promise<boolean> {
+export async function holdsImages(
+  paths: readonly string[],
+  head: (path: string) => Promise<Uint8Array> = readHead,
+): Promise<boolean> {
   if (paths.some((path) => IMAGE_NAME.test(path))) return true;
   for (const path of paths.slice(0, 16)) {
-    const bytes = await readHead(path).catch(() => new Uint8Array(0));
+    const bytes = await head(path).catch(() => new Uint8Array(0));
     if (sniffImage(bytes)) return true;
   }
   return false;

@@ -1,7 +1,8 @@
 /** Data sets packed into few files: IDX (MNIST and its family) and CIFAR's binary version. */
-import { mkdir, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { gzipSync } from 'node:zlib';
+import { beforeAll, expect, test } from 'vitest';
 import { createLoader } from '../../src/batches/loader-node.ts';
 import { sampleName } from '../../src/data/dataset.ts';
 import { decodeSample } from '../../src/data/decode-sample-node.ts';
@@ -11,6 +12,10 @@ import { imageFolder, makeClasses, messageOf } from './image-files.ts';
 
 const inFolder = imageFolder();
 const SPLIT = { valFraction: 0.25, seed: 1 };
+
+beforeAll(() => {
+  process.env.XDG_CACHE_HOME = join(inFolder(), 'caches');
+});
 
 /** An IDX file of bytes. */
 function idx(sizes: readonly number[], data: Uint8Array): Uint8Array {
@@ -123,11 +128,80 @@ test('damaged files are refused with what is wrong', async () => {
   const labels = Uint8Array.from({ length: 40 }, (_, i) => 1 + (i % 4));
   await writeFile(join(gap, 'train-labels-idx1-ubyte'), idx([40], labels));
   expect((await readData(gap, SPLIT)).warnings).toEqual(['There are no training images of the class "0".']);
-  const packed = join(inFolder(), 'packed');
-  await mkdir(packed);
-  await writeFile(join(packed, 'train-images-idx3-ubyte.gz'), '');
-  expect(await messageOf(readData(packed, SPLIT))).toMatch(/is packed\. Unpack both files first: gunzip/);
   const half = await makeCifar('half', false);
   await truncate(join(half, 'data_batch_2.bin'), 5000);
   expect(await messageOf(readData(half, SPLIT))).toMatch(/data_batch_2\.bin" does not hold whole records of 3073/);
+});
+
+/** EMNIST's names: 30 images on their side, labels from `first` on. */
+async function makeEmnist(folder: string, set: string, first: number, mapping?: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  for (const [stem, count] of [['train', 24] as const, ['test', 6] as const]) {
+    const images = Uint8Array.from({ length: count * 12 }, (_, i) => pixel(Math.floor(i / 12), i % 12));
+    const labels = Uint8Array.from({ length: count }, (_, i) => first + (i % 3));
+    const at = (kind: string): string => join(folder, `emnist-${set}-${stem}-${kind}-ubyte.gz`);
+    await writeFile(at('images-idx3'), gzipSync(idx([count, 4, 3], images)));
+    await writeFile(at('labels-idx1'), gzipSync(idx([count], labels)));
+  }
+  if (mapping !== undefined) await writeFile(join(folder, `emnist-${set}-mapping.txt`), mapping);
+}
+
+test('EMNIST: packed, on its side, letters from 1 on, named by its mapping', async () => {
+  const folder = join(inFolder(), 'emnist');
+  await makeEmnist(folder, 'letters', 1, '1 65 97\n2 66 98\n3 67 99\n');
+  const { train, val, test: held } = await readData(folder, SPLIT);
+  expect(train.classes).toEqual(['A', 'B', 'C']);
+  expect(train.samples.length + val.samples.length).toBe(24);
+  expect(held!.samples.map(({ label }) => label)).toEqual([0, 1, 2, 0, 1, 2]);
+  expect(sampleName(held!.samples[2]!)).toBe(join(folder, 'emnist-letters-test-images-idx3-ubyte.gz:2'));
+  const { width, height, data } = await decodeSample(held!.samples[1]!);
+  expect([width, height]).toEqual([3, 4]);
+  // Row y, column x lies at x · height + y.
+  for (let y = 0; y < 4; y++) for (let x = 0; x < 3; x++) expect(data[3 * (3 * y + x)]).toBe(pixel(1, 4 * x + y));
+
+  await makeEmnist(folder, 'digits', 0, '0 48\n1 49\n2 50\n');
+  expect(await messageOf(readData(folder, SPLIT))).toMatch(
+    /several data sets: emnist-digits-train, emnist-letters-train.*Name the training images of one/,
+  );
+  const digits = await readData(join(folder, 'emnist-digits-train-images-idx3-ubyte.gz'), SPLIT);
+  expect(digits.train.classes).toEqual(['0', '1', '2']);
+  expect(digits.test!.samples.length).toBe(6);
+  await makeEmnist(join(inFolder(), 'unmapped'), 'letters', 1);
+  const unmapped = await readData(join(inFolder(), 'unmapped'), SPLIT);
+  expect(unmapped.train.classes.slice(0, 3)).toEqual(['A', 'B', 'C']);
+  expect(unmapped.warnings.length).toBe(23);
+  await makeEmnist(join(inFolder(), 'short'), 'letters', 1, '1 65 97\n2 66 98\n');
+  expect(await messageOf(readData(join(inFolder(), 'short'), SPLIT))).toMatch(
+    /label 3, but there are 2 classes \(1 … 2\)/,
+  );
+});
+
+test('packed files are unpacked once, and refused when they are not what their head says', async () => {
+  const plain = await makeIdx('to-pack');
+  const folder = join(inFolder(), 'packed');
+  await mkdir(folder);
+  const names = ['train-images-idx3-ubyte', 'train-labels-idx1-ubyte'];
+  for (const name of names) await writeFile(join(folder, `${name}.gz`), gzipSync(await readFile(join(plain, name))));
+  const [packed, unpacked] = [await readData(folder, SPLIT), await readData(plain, SPLIT)];
+  expect(packed.train.samples.map(({ label, part }) => [label, part])).toEqual(
+    unpacked.train.samples.map(({ label, part }) => [label, part]),
+  );
+  const { path } = packed.train.samples[0]!;
+  expect((await readData(folder, SPLIT)).train.samples[0]!.path).toBe(path);
+  const images = join(folder, 'train-images-idx3-ubyte.gz');
+  const head = idx([40, 4, 3], new Uint8Array(0));
+  const wrong: readonly (readonly [Uint8Array, RegExp])[] = [
+    [new Uint8Array(0), /cannot be unpacked: it is damaged or cut off/],
+    [gzipSync(await readFile(join(plain, names[0]!))).subarray(0, 60), /cannot be unpacked: it is damaged or cut off/],
+    [gzipSync('hello, hello, hello'), /is no IDX file of images/],
+    [gzipSync(head), /is damaged or cut off/],
+    [gzipSync(Buffer.concat([head, new Uint8Array(2 ** 24)])), /is longer than its head says/],
+    [gzipSync(idx([2 ** 31, 28, 28], new Uint8Array(100))), /is damaged or cut off/],
+  ];
+  for (const [bytes, message] of wrong) {
+    await writeFile(images, bytes);
+    expect(await messageOf(readData(folder, SPLIT))).toMatch(message);
+  }
+  const left = await readdir(join(inFolder(), 'caches', 'mobileone', 'unpacked'));
+  expect(left.filter((name) => !name.endsWith('.bin'))).toEqual([]);
 });

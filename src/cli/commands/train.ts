@@ -184,11 +184,20 @@ function sayWhatIsThere(io: Io, { files }: RunPlan, metrics: EpochMetrics, proof
 
 /** Where the loop saves: checkpoints with the plan's facts, models as files. */
 function runStore(plan: RunPlan, engine: Engine, made: Made): RunStore {
-  const { recipe, data, files, config, preprocessing, samples, dir, commandLine } = plan;
+  const { recipe, data, files, config, preprocessing, samples, dir, val, commandLine } = plan;
   const variant = Object.entries(VARIANTS).find(([, own]) => sameArchitecture(own, config))?.[0];
   const common = { config, ...(variant ? { variant } : {}), classes: data.train.classes, preprocessing };
   const { threads } = engine.capabilities();
-  const meta = { ...common, recipe, seed: recipe.seed, data: dir, samples, threads, commandLine };
+  const meta = {
+    ...common,
+    recipe,
+    seed: recipe.seed,
+    data: dir,
+    ...(val === undefined ? {} : { val }),
+    samples,
+    threads,
+    commandLine,
+  };
   return {
     checkpoint(state, position) {
       made.epochs = position.metrics;

@@ -6,7 +6,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../../core/errors.ts';
 import type { Sample, SplitDataset } from '../dataset.ts';
-import { checkLabels, type SplitOptions, withValidation } from './packed.ts';
+import type { SplitOptions } from '../split.ts';
+import { checkLabels, withValidation } from './packed.ts';
+import type { Source } from './source.ts';
 
 const SIDE = 32;
 const PIXELS = 3 * SIDE * SIDE;
@@ -28,16 +30,12 @@ const layoutOf = (names: readonly string[]): Layout | undefined =>
   LAYOUTS.find((layout) => names.includes(layout.names) && names.some((name) => layout.train.test(name)));
 
 /** Whether a folder with these files is a CIFAR data set. */
-export function isCifar(names: readonly string[]): boolean {
+export function isCifar({ names }: Source): boolean {
   return layoutOf(names) !== undefined;
 }
 
 /** Reads a CIFAR folder, with its own test images. */
-export async function readCifar(
-  folder: string,
-  names: readonly string[],
-  options: SplitOptions,
-): Promise<SplitDataset> {
+export async function readCifar({ folder, names }: Source, options: SplitOptions): Promise<SplitDataset> {
   const { names: namesFile, train, test, labelBytes } = layoutOf(names)!;
   const classes = (await readFile(join(folder, namesFile), 'utf8')).split(/\r?\n/).filter((line) => line.trim() !== '');
   const read = (name: string): Promise<Sample[]> => readRecords(join(folder, name), labelBytes, classes.length);
@@ -59,6 +57,7 @@ async function readRecords(path: string, labelBytes: number, classes: number): P
       path,
       label,
       part: {
+        kind: 'pixels',
         name: `${file}-${i}`,
         offset: i * record + labelBytes,
         width: SIDE,

@@ -1,73 +1,47 @@
 /**
  * Folder-per-class data: DIR/{train,val,test}/CLASS/… (val also named valid or validation), or DIR/CLASS/…, which is
- * split. Nested folders inside a class are read; hidden files are not.
+ * split. Nested folders inside a class are read; hidden files are not. The same rules hold inside archives.
  */
-import { readdir, realpath, stat } from 'node:fs/promises';
-import { basename, dirname, join, relative } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { closestMatch, UserError } from '../../core/errors.ts';
 import { holdsImages, IMAGE_NAME } from '../../images/sniff-node.ts';
 import type { Dataset, Sample, SplitDataset } from '../dataset.ts';
-import { splitDataset } from '../split.ts';
-
-export interface FolderOptions {
-  /** Fraction of each class that is held out when there are no train and val folders. */
-  readonly valFraction: number;
-  readonly seed: number;
-}
+import { type SplitOptions, splitDataset } from '../split.ts';
+import { diskTree, listFolder } from './disk-tree-node.ts';
+import { type FileTree, joined } from './tree.ts';
 
 const VAL_NAMES = ['val', 'valid', 'validation'];
 /** Folders with one of these names and no others are taken for splits, not for classes. */
-const SPLIT_NAME = /^(train(ing)?|test(ing)?|val(id(ation)?)?|eval(uation)?|dev)$/i;
-/** What operating systems leave among pictures. */
-const CLUTTER = /^(\..*|__MACOSX|Thumbs\.db|desktop\.ini)$/i;
-const natural = new Intl.Collator('en', { numeric: true });
-const byName = (a: string, b: string): number => natural.compare(a, b) || (a < b ? -1 : 1);
-
-interface Listing {
-  readonly folders: string[];
-  readonly files: string[];
-}
-
-/** Visible folders and files, links followed. */
-async function list(folder: string): Promise<Listing> {
-  const folders: string[] = [];
-  const files: string[] = [];
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    if (CLUTTER.test(entry.name)) continue;
-    const target = entry.isSymbolicLink() ? await stat(join(folder, entry.name)).catch(() => undefined) : entry;
-    if (target?.isDirectory()) folders.push(entry.name);
-    else if (target?.isFile()) files.push(entry.name);
-  }
-  return { folders: folders.sort(byName), files: files.sort(byName) };
-}
-
-/** Every file below a folder; a link that leads back is followed once. */
-async function filesBelow(folder: string, seen: Set<string>): Promise<string[]> {
-  const real = await realpath(folder);
-  if (seen.has(real)) return [];
-  seen.add(real);
-  const { folders, files } = await list(folder);
-  const nested: string[] = [];
-  for (const name of folders) nested.push(...(await filesBelow(join(folder, name), seen)));
-  return [...files.map((name) => join(folder, name)), ...nested];
-}
+export const SPLIT_NAME: RegExp = /^(train(ing)?|test(ing)?|val(id(ation)?)?|eval(uation)?|dev)$/i;
+/** Files that are data sets of their own when they are named. */
+const DATA_FILE = /\.(zip|tar|parquet|csv|tsv|jsonl|ndjson)$/i;
 
 interface Classes {
   readonly classes: readonly string[];
-  /** Paths of each class; anything that is a file counts, so that a text file among pictures is told, not passed over. */
+  /** Files of each class; anything that is a file counts, so that a text file among pictures is told, not passed over. */
   readonly files: ReadonlyMap<string, readonly string[]>;
 }
 
 /** The class folders of a folder and all files below each. */
-async function readClasses(folder: string): Promise<Classes> {
-  const { folders } = await list(folder);
-  const files = new Map<string, string[]>();
-  for (const name of folders) files.set(name, await filesBelow(join(folder, name), new Set()));
+async function readClasses(tree: FileTree, folder: string): Promise<Classes> {
+  const { folders } = await tree.list(folder);
+  const files = new Map<string, readonly string[]>();
+  for (const name of folders) files.set(name, await tree.below(joined(folder, name)));
   return { classes: folders, files };
 }
 
-function makeDataset(classes: readonly string[], files: ReadonlyMap<string, readonly string[]>): Dataset {
-  const samples = classes.flatMap((name, label) => (files.get(name) ?? []).map((path): Sample => ({ path, label })));
+/** A sample's path in its tree, by which it is split. */
+type Paths = Map<Sample, string>;
+
+function makeDataset(tree: FileTree, classes: readonly string[], { files }: Classes, paths: Paths): Dataset {
+  const samples = classes.flatMap((name, label) =>
+    (files.get(name) ?? []).map((file): Sample => {
+      const sample = { ...tree.place(file), label };
+      paths.set(sample, file);
+      return sample;
+    }),
+  );
   return { classes, samples };
 }
 
@@ -83,98 +57,118 @@ async function checkFolder(folder: string): Promise<void> {
   let parent = dirname(folder);
   while (parent !== dirname(parent) && !(await stat(parent).catch(() => undefined))?.isDirectory())
     parent = dirname(parent);
-  const near = closestMatch(basename(folder), (await list(parent)).folders);
+  const { folders, files } = await listFolder(parent);
+  const near = closestMatch(basename(folder), [...folders, ...files.filter((name) => DATA_FILE.test(name))]);
   throw new UserError(
-    `There is no folder "${folder}".`,
+    `There is no ${DATA_FILE.test(folder) ? 'file' : 'folder'} "${folder}".`,
     near ? `Did you mean "${join(parent, near)}"?` : `The nearest folder that exists is "${parent}".`,
   );
 }
 
-function checkImages(folder: string, dataset: Dataset, loose: readonly string[]): void {
+function checkImages(name: string, dataset: Dataset, loose: readonly string[], partial = false): void {
   const { classes, samples } = dataset;
   if (samples.length === 0) {
-    const pictures = loose.filter((name) => IMAGE_NAME.test(name)).length;
+    const pictures = loose.filter((file) => IMAGE_NAME.test(file)).length;
+    const file = loose.find((one) => DATA_FILE.test(one));
     throw new UserError(
-      pictures ? `"${folder}" holds ${pictures} images, but no folder a class.` : `There are no images in "${folder}".`,
-      'Put the images of each class into a folder named after it: DIR/cat/1.jpg, DIR/dog/1.jpg, …',
+      pictures ? `"${name}" holds ${pictures} images, but no folder a class.` : `There are no images in "${name}".`,
+      `${file ? `If the data is "${file}", name that file. Or put` : 'Put'} the images of each class into a folder named after it: DIR/cat/1.jpg, DIR/dog/1.jpg, …`,
     );
   }
-  if (classes.length < 2) {
+  if (classes.length < 2 && !partial) {
     throw new UserError(
-      `"${folder}" has images of one class only ("${classes[0]}"); a classifier needs at least two.`,
+      `"${name}" has images of one class only ("${classes[0]}"); a classifier needs at least two.`,
       'Add a folder with images of another class, for instance of everything else.',
     );
   }
 }
 
 /** The classes that have images; a warning tells of each that is left out. */
-async function keepFilled({ classes, files }: Classes, folder: string, warnings: string[]): Promise<string[]> {
+async function keepFilled(tree: FileTree, folder: string, found: Classes, warnings: string[]): Promise<string[]> {
   const kept: string[] = [];
-  for (const name of classes) {
-    const paths = files.get(name) ?? [];
-    if (await holdsImages(paths)) kept.push(name);
+  for (const name of found.classes) {
+    const files = found.files.get(name) ?? [];
+    if (await holdsImages(files, (file) => tree.head(file))) kept.push(name);
     else {
-      const what = paths.length ? 'holds no images' : 'is empty';
-      warnings.push(`The class folder "${join(folder, name)}" ${what}; the class is left out.`);
+      const what = files.length ? 'holds no images' : 'is empty';
+      warnings.push(`The class folder "${tree.name(joined(folder, name))}" ${what}; the class is left out.`);
     }
   }
   return kept;
 }
 
 /** Reads a data folder; throws a UserError that says what is wrong with it and what to do. */
-export async function readFolder(folder: string, options: FolderOptions): Promise<SplitDataset> {
+export async function readFolder(folder: string, options: SplitOptions): Promise<SplitDataset> {
   await checkFolder(folder);
-  const { folders, files: loose } = await list(folder);
-  if (await hasSplits(folder, folders)) return readSplits(folder, folders, options);
+  return await readTree(diskTree(folder), '', options);
+}
+
+/** Reads the classes, or the splits with classes, of a folder of a tree. */
+export async function readTree(tree: FileTree, folder: string, options: SplitOptions): Promise<SplitDataset> {
+  const { folders, files: loose } = await tree.list(folder);
+  if (await hasSplits(tree, folder, folders)) return readSplits(tree, folder, folders, options);
   const warnings: string[] = [];
-  const found = await readClasses(folder);
-  const dataset = makeDataset(await keepFilled(found, folder, warnings), found.files);
-  checkImages(folder, dataset, loose);
-  return {
-    ...splitDataset(dataset, options.valFraction, options.seed, ({ path }) => relative(folder, path)),
-    warnings,
-  };
+  const paths: Paths = new Map();
+  const found = await readClasses(tree, folder);
+  const dataset = makeDataset(tree, await keepFilled(tree, folder, found, warnings), found, paths);
+  checkImages(tree.name(folder), dataset, loose, options.partial);
+  return { ...splitBelow(folder, dataset, paths, options), warnings };
+}
+
+/** Splits by the paths below a folder, so that the same folder elsewhere or in an archive is split the same way. */
+function splitBelow(
+  folder: string,
+  dataset: Dataset,
+  paths: Paths,
+  { valFraction, seed }: SplitOptions,
+): { train: Dataset; val: Dataset } {
+  const start = folder === '' ? 0 : folder.length + 1;
+  return splitDataset(dataset, valFraction, seed, (sample) => paths.get(sample)!.slice(start));
 }
 
 /** Whether the folder holds train, val and test rather than classes (of which one may be called "train"). */
-async function hasSplits(folder: string, folders: readonly string[]): Promise<boolean> {
+async function hasSplits(tree: FileTree, folder: string, folders: readonly string[]): Promise<boolean> {
   const onlySplits = folders.length > 0 && folders.every((name) => SPLIT_NAME.test(name));
-  if (folders.includes('train')) return onlySplits || (await list(join(folder, 'train'))).folders.length > 0;
+  if (folders.includes('train')) return onlySplits || (await tree.list(joined(folder, 'train'))).folders.length > 0;
   if (onlySplits) {
     throw new UserError(
-      `"${folder}" holds ${folders.map((name) => `"${name}"`).join(', ')}, but no folder "train".`,
+      `"${tree.name(folder)}" holds ${folders.map((name) => `"${name}"`).join(', ')}, but no folder "train".`,
       `Name the folders train, val and test (val and test may be missing), each with one folder of images a class.`,
     );
   }
   return false;
 }
 
-async function readSplits(folder: string, folders: readonly string[], options: FolderOptions): Promise<SplitDataset> {
+async function readSplits(
+  tree: FileTree,
+  folder: string,
+  folders: readonly string[],
+  options: SplitOptions,
+): Promise<SplitDataset> {
   const warnings: string[] = [];
-  const trainFolder = join(folder, 'train');
-  const found = await readClasses(trainFolder);
-  const classes = await keepFilled(found, trainFolder, warnings);
-  const dataset = makeDataset(classes, found.files);
-  checkImages(trainFolder, dataset, (await list(trainFolder)).files);
+  const paths: Paths = new Map();
+  const trainFolder = joined(folder, 'train');
+  const found = await readClasses(tree, trainFolder);
+  const classes = await keepFilled(tree, trainFolder, found, warnings);
+  const dataset = makeDataset(tree, classes, found, paths);
+  checkImages(tree.name(trainFolder), dataset, (await tree.list(trainFolder)).files, options.partial);
   const readOther = async (name: string): Promise<Dataset> => {
-    const { files } = await readClasses(join(folder, name));
-    const filled = [...files].filter(([, paths]) => paths.length > 0).map(([className]) => className);
-    checkSameClasses(folder, name, classes, filled);
-    return makeDataset(classes, files);
+    const other = await readClasses(tree, joined(folder, name));
+    const filled = [...other.files].filter(([, files]) => files.length > 0).map(([className]) => className);
+    checkSameClasses(tree.name(joined(folder, name)), tree.name(trainFolder), classes, filled);
+    return makeDataset(tree, classes, other, paths);
   };
   const test = folders.includes('test') ? { test: await readOther('test') } : {};
   const valName = VAL_NAMES.find((name) => folders.includes(name));
-  if (valName) return { train: dataset, val: await readOther(valName), ...test, warnings };
-  const split = splitDataset(dataset, options.valFraction, options.seed, ({ path }) => relative(folder, path));
-  return { ...split, ...test, warnings };
+  if (valName) return { train: dataset, val: await readOther(valName), ownVal: true, ...test, warnings };
+  return { ...splitBelow(folder, dataset, paths, options), ...test, warnings };
 }
 
 /** Both folders must have images of the same classes, or the figures of one would not be about the other. */
-function checkSameClasses(folder: string, name: string, train: readonly string[], other: readonly string[]): void {
+function checkSameClasses(here: string, there: string, train: readonly string[], other: readonly string[]): void {
   const unknown = other.filter((className) => !train.includes(className));
   const missing = train.filter((className) => !other.includes(className));
   if (unknown.length === 0 && missing.length === 0) return;
-  const [here, there] = [join(folder, name), join(folder, 'train')];
   const listed = (names: readonly string[]): string =>
     names.slice(0, 10).join(', ') + (names.length > 10 ? ` and ${names.length - 10} more` : '');
   const parts = [
