@@ -38,6 +38,7 @@ export default defineConfig([
       web: 'src/web.ts',
       cli: 'src/cli.ts',
       'loader-worker': 'src/batches/loader-worker.ts',
+      'parquet-worker': 'src/data/readers/parquet-worker.ts',
     },
     outDir: 'dist',
     dts: true,

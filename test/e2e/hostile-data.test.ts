@@ -160,10 +160,10 @@ test.each(['zip', 'tar', 'parquet'])('a %s with wrong bytes ends in a message at
       ),
   }[kind]!();
   await mkdir(at('wrong'), { recursive: true });
-  for (let i = 0; i < 250; i++) {
+  for (let i = 0; i < (kind === 'parquet' ? 40 : 250); i++) {
     const bytes = Buffer.from(whole);
     // The structures lie at the ends; some changes hit the middle.
-    const place = [i * 3, whole.length - 1 - i * 3, (i * 7919) % whole.length][i % 3]!;
+    const place = [i * 3, whole.length - 1 - i * (kind === 'parquet' ? 17 : 3), (i * 7919) % whole.length][i % 3]!;
     bytes[place] = (bytes[place]! + 1 + ((i * 37) % 255)) % 256;
     const path = at('wrong', `${i}.${kind}`);
     await writeFile(path, bytes);

@@ -4,25 +4,20 @@
  * a group of rows at a time.
  * Metadata: https://huggingface.co/docs/datasets/about_dataset_features
  */
-import type { AsyncBuffer, FileMetaData } from 'hyparquet';
+import { Worker } from 'node:worker_threads';
 import { UserError } from '../../core/errors.ts';
 import { assemble, type Labeled } from '../assemble.ts';
 import { type EncodedPart, type SplitDataset, sampleName } from '../dataset.ts';
-import { type OpenedFile, withFile } from '../read-at-node.ts';
+import { withFile } from '../read-at-node.ts';
 import type { SplitOptions } from '../split.ts';
 import { unpackOnce } from '../unpack-node.ts';
 import { classNamed, readClassNames } from './class-names-node.ts';
-import { labelText } from './list-file-node.ts';
+import type { RowGroup } from './parquet-groups-node.ts';
+import type { ParquetReply } from './parquet-worker.ts';
 import { listShards } from './shards-node.ts';
 import type { Source } from './source.ts';
 
 export const PARQUET_NAME: RegExp = /\.parquet$/i;
-const IMAGE_COLUMNS = ['image', 'img', 'images', 'picture'];
-const LABEL_COLUMNS = ['label', 'labels', 'fine_label', 'class', 'target'];
-/** Groups of more rows or bytes would not fit into memory. */
-const MOST_ROWS = 2 ** 22;
-const MOST_BYTES = 2 ** 31;
-
 export async function hasParquet(source: Source): Promise<boolean> {
   return (await listShards(source, PARQUET_NAME)).length > 0;
 }
@@ -73,154 +68,61 @@ async function readContents(blob: string): Promise<Contents> {
 }
 
 async function extract(path: string, append: (bytes: Uint8Array) => Promise<void>): Promise<void> {
-  const { parquetMetadataAsync, parquetReadObjects, compressors } = await loadParquet();
-  await withFile(path, async (file) => {
-    const rows: Contents['rows'][number][] = [];
-    const asBuffer: AsyncBuffer = {
-      byteLength: file.size,
-      slice: (start, end = file.size) => file.read(start, end - start).buffer as ArrayBuffer,
-    };
-    const metadata = await reading(file, () => parquetMetadataAsync(asBuffer, { geoparquet: false }));
-    const columns = findColumns(file, metadata);
-    let many: boolean | undefined;
-    let end = 0;
-    let rowStart = 0;
-    for (const group of metadata.row_groups) {
-      const rowEnd = rowStart + Number(group.num_rows);
-      checkGroup(file, group, rowEnd - rowStart);
-      const found = await reading(file, () =>
-        parquetReadObjects({
-          file: asBuffer,
-          metadata,
-          columns: [columns.image, columns.label],
-          rowStart,
-          rowEnd,
-          utf8: false,
-          compressors,
-        }),
-      );
-      if (found.length !== rowEnd - rowStart) throw file.wrong('is damaged');
-      for (const [i, row] of found.entries()) {
-        const label = row[columns.label] as unknown;
-        many ??= label === null || label === undefined ? undefined : Array.isArray(label);
-        const name = `row ${rowStart + i}`;
-        const bytes = imageBytes(file, row[columns.image], name);
-        rows.push([end, bytes.length, labelsOf(file, label, name), name]);
-        end += bytes.length;
-        await append(bytes);
-      }
-      rowStart = rowEnd;
+  const rows: Contents['rows'][number][] = [];
+  let classes: readonly string[] | undefined;
+  let many: boolean | undefined;
+  let end = 0;
+  for await (const group of groupsOf(path)) {
+    for (const { bytes, labels, name } of group.rows) {
+      rows.push([end, bytes, labels, name]);
+      end += bytes;
     }
-    if (rows.length === 0) throw file.wrong('has no rows', 'Remove it.');
-    const contents: Contents = { classes: columns.classes, many: many ?? false, rows };
-    const json = new TextEncoder().encode(JSON.stringify(contents));
-    const tail = new DataView(new ArrayBuffer(8));
-    tail.setBigUint64(0, BigInt(json.length), true);
-    await append(json);
-    await append(new Uint8Array(tail.buffer));
-  });
+    many ??= group.many;
+    classes = group.classes;
+    await append(group.images);
+  }
+  if (rows.length === 0) throw new UserError(`"${path}" has no rows.`, 'Remove it.');
+  const contents: Contents = { classes, many: many ?? false, rows };
+  const json = new TextEncoder().encode(JSON.stringify(contents));
+  const tail = new DataView(new ArrayBuffer(8));
+  tail.setBigUint64(0, BigInt(json.length), true);
+  await append(json);
+  await append(new Uint8Array(tail.buffer));
 }
 
-async function loadParquet() {
+/** `dist/parquet-worker.js`, seen from a bundle in `dist/` (or beside it) and from this source file. */
+const workerUrl = new URL(
+  `${import.meta.url.endsWith('.ts') ? '../../..' : '..'}/dist/parquet-worker.js`,
+  import.meta.url,
+);
+/** A group takes seconds; a thread that needs this long, and a second for each 2 MB of the file, is lost. */
+const PATIENCE = 20_000;
+const BYTES_PER_MS = 2000;
+const HEAP_MB = 4096;
+
+/** The groups of a file, read by a thread of their own. */
+async function* groupsOf(path: string): AsyncGenerator<RowGroup> {
+  const damaged = (why: string): UserError =>
+    new UserError(`"${path}" cannot be read as parquet (${why}).`, 'Get the file anew.');
+  const patience = PATIENCE + (await withFile(path, ({ size }) => size)) / BYTES_PER_MS;
+  const worker = new Worker(workerUrl, { workerData: path, resourceLimits: { maxOldGenerationSizeMb: HEAP_MB } });
+  let settle: { resolve: (reply: ParquetReply) => void; reject: (error: Error) => void } | undefined;
+  worker.on('message', (reply: ParquetReply) => settle?.resolve(reply));
+  worker.on('error', (error) => settle?.reject(damaged((error as Error).message)));
+  worker.on('exit', () => settle?.reject(damaged('its thread ended')));
   try {
-    const [reader, { compressors }] = await Promise.all([import('hyparquet'), import('hyparquet-compressors')]);
-    return { ...reader, compressors };
-  } catch {
-    throw new UserError(
-      'Reading parquet files needs the packages hyparquet and hyparquet-compressors, which are not installed.',
-      'Install them: npm install hyparquet hyparquet-compressors',
-    );
+    for (;;) {
+      let late: NodeJS.Timeout | undefined;
+      const reply = await new Promise<ParquetReply>((resolve, reject) => {
+        settle = { resolve, reject };
+        late = setTimeout(() => reject(damaged('it takes too long')), patience);
+        worker.postMessage('next');
+      }).finally(() => clearTimeout(late));
+      if ('end' in reply) return;
+      if (!('group' in reply)) throw new UserError(reply.message, reply.hint);
+      yield reply.group;
+    }
+  } finally {
+    await worker.terminate();
   }
-}
-
-/** Runs a part of the parquet reader, which trusts the file: whatever it throws is the file's fault. */
-async function reading<T>(file: OpenedFile, part: () => Promise<T>): Promise<T> {
-  try {
-    return await part();
-  } catch (error) {
-    if (error instanceof UserError) throw error;
-    throw file.wrong(`cannot be read as parquet (${(error as Error).message.split('\n')[0]})`);
-  }
-}
-
-function checkGroup(file: OpenedFile, group: FileMetaData['row_groups'][number], rows: number): void {
-  const sizes = group.columns.map(({ meta_data }) => Number(meta_data?.total_uncompressed_size ?? 0));
-  const bytes = sizes.reduce((sum, size) => sum + size, 0);
-  if (!(rows >= 0 && bytes >= 0)) throw file.wrong('is damaged');
-  if (rows > MOST_ROWS || bytes > MOST_BYTES)
-    throw file.wrong(
-      `has a group of ${rows} rows and ${(bytes / 2 ** 30).toFixed(1)} GiB, more than fits into memory`,
-      'Write it with smaller row groups.',
-    );
-}
-
-interface Feature {
-  readonly _type?: string;
-  readonly names?: readonly string[];
-  readonly feature?: Feature;
-}
-
-interface Columns {
-  readonly image: string;
-  readonly label: string;
-  readonly classes: readonly string[] | undefined;
-}
-
-function findColumns(file: OpenedFile, metadata: FileMetaData): Columns {
-  const names = topLevelNames(metadata);
-  const features = featuresOf(metadata);
-  const classesOf = (name: string): readonly string[] | undefined => {
-    const feature = features[name];
-    const own = Array.isArray(feature) ? (feature[0] as Feature) : (feature?.feature ?? feature);
-    const classes = own?._type === 'ClassLabel' ? own.names : undefined;
-    return Array.isArray(classes) && classes.every((one) => typeof one === 'string') ? classes : undefined;
-  };
-  const image =
-    names.find((name) => features[name]?._type === 'Image') ?? IMAGE_COLUMNS.find((name) => names.includes(name));
-  const label = LABEL_COLUMNS.find((name) => names.includes(name)) ?? names.find((name) => classesOf(name));
-  if (image === undefined || label === undefined)
-    throw file.wrong(
-      `has no column of ${image === undefined ? 'images' : 'labels'}; there are ${names.slice(0, 10).join(', ')}`,
-      'The columns are called "image" and "label".',
-    );
-  return { image, label, classes: classesOf(label) };
-}
-
-/** Names of the columns: the children of the schema's root, each passed over with what is inside it. */
-function topLevelNames({ schema }: FileMetaData): string[] {
-  const names: string[] = [];
-  let skip = 0;
-  for (const { name, num_children } of schema.slice(1)) {
-    if (skip === 0) names.push(name);
-    else skip--;
-    skip += num_children ?? 0;
-  }
-  return names;
-}
-
-function featuresOf({ key_value_metadata }: FileMetaData): Readonly<Record<string, Feature | undefined>> {
-  const text = key_value_metadata?.find(({ key }) => key === 'huggingface')?.value;
-  try {
-    return (JSON.parse(text ?? '{}') as { info?: { features?: Record<string, Feature> } }).info?.features ?? {};
-  } catch {
-    return {};
-  }
-}
-
-function imageBytes(file: OpenedFile, cell: unknown, name: string): Uint8Array {
-  if (cell instanceof Uint8Array) return cell;
-  const { bytes, path } = (cell ?? {}) as { bytes?: unknown; path?: unknown };
-  if (bytes instanceof Uint8Array) return bytes;
-  const why = typeof path === 'string' ? `only the path "${path.slice(0, 80)}", not the image` : 'no image';
-  throw new UserError(`"${file.path}:${name}" holds ${why}.`, 'Get a copy of the data set with the images in it.');
-}
-
-/** Labels as text; null where there is none, which Hugging Face also writes as −1. */
-function labelsOf(file: OpenedFile, cell: unknown, name: string): string[] | null {
-  if (cell === null || cell === undefined || Number(cell) === -1) return null;
-  return (Array.isArray(cell) ? cell : [cell]).map((one: unknown) => {
-    const label = labelText(one);
-    if (label) return label;
-    throw new UserError(`"${file.path}:${name}" has a label that is no text and no whole number.`, '');
-  });
 }
