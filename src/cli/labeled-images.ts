@@ -14,6 +14,12 @@ export interface LabeledImages {
   readonly warnings: readonly string[];
 }
 
+/** What has classes, and perhaps images of its own. */
+export interface Labeled {
+  readonly model: { readonly classes: readonly string[] };
+  readonly run?: OpenedModel['run'];
+}
+
 const SPLITS = ['train', 'val', 'test', 'all'] as const;
 type Split = (typeof SPLITS)[number];
 
@@ -31,7 +37,7 @@ function checkSplit(name: string): Split {
  * The images to evaluate a model on: the folder's, or the run's own. Without `split`: val where the folder has its
  * own or the run held some out of this very folder, else all. Labels are the model's class numbers.
  */
-export async function labeledImages({ model, run }: OpenedModel, dir?: string, split?: string): Promise<LabeledImages> {
+export async function labeledImages({ model, run }: Labeled, dir?: string, split?: string): Promise<LabeledImages> {
   const folder = dir ?? run?.meta.data;
   if (folder === undefined)
     throw new UserError(

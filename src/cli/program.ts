@@ -65,11 +65,12 @@ function commandLine(program: Command): string {
 function addUsing(program: TypedCommand, io: Io, finish: (code: number) => void): void {
   program
     .command('eval')
-    .description('Measure accuracy on labeled images.')
-    .argument('<model>', MODEL)
+    .description('Measure accuracy and calibration on labeled images.')
+    .argument('<model>', `${MODEL}, or an exported .onnx file`)
     .argument('[data]', "a folder of images by class (a run's own validation images)")
     .option('--split <name>', 'train, val, test or all (val where there is one, else all)')
     .option('--batch-size <n>', 'images a batch', '32')
+    .option('--corruptions', 'also on corrupted images: eight corruptions at three strengths')
     .option('--strict', 'stop at an unreadable image instead of skipping it')
     .option('--engine <name>', ENGINE)
     .option('--threads <n>', THREADS)

@@ -124,14 +124,14 @@ export function loaderHooks(
   };
 }
 
-/** Shows how many images have been read, on a terminal. */
-export function countImages(io: Io, json: boolean): (done: number, total: number) => void {
+/** Shows how many images have been read, or how much of something else is done, on a terminal. */
+export function countImages(io: Io, json: boolean, what = 'reading images'): (done: number, total: number) => void {
   let shown = 0;
   return (done, total) => {
     if (!io.terminal || json) return;
     const now = performance.now();
     if (done < total && now - shown < 1000 * BAR_SECONDS) return;
     shown = now;
-    io.raw(done < total ? `\r\x1b[2Kreading images  ${barText(done / total)}  ${done}/${total}` : '\r\x1b[2K');
+    io.raw(done < total ? `\r\x1b[2K${what}  ${barText(done / total)}  ${done}/${total}` : '\r\x1b[2K');
   };
 }

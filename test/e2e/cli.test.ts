@@ -66,7 +66,27 @@ describe.skipIf(!built)('mobileone (built)', () => {
     expect(result.data).toBe(`val images of ${at('photos')}`);
     const file = await cli(folder, 'eval', 'run/fused.safetensors', 'photos');
     expect(file.out).toContain('all images of photos: 30');
-    expect(file.out).toMatch(/top-1 \d+\.\d\d %/);
+    expect(file.out).toMatch(/top-1 \d+\.\d\d % .* ECE \d+\.\d\d %/);
+  });
+
+  it('evaluates corrupted images, and exported files as the model they are from', async () => {
+    expect((await cli(folder, 'export', 'run', '--out', 'onnx')).code).toBe(0);
+    type Report = { top1: number; ece: number; robustness: { drop: number; corruptions: { corruption: string }[] } };
+    const [run, file] = await Promise.all(
+      ['run', 'onnx/model.onnx'].map(async (model) => {
+        const { code, out } = await cli(folder, 'eval', model, 'photos', '--split', 'all', '--corruptions', '--json');
+        expect(code).toBe(0);
+        return JSON.parse(out) as Report;
+      }),
+    );
+    expect(file!.top1).toBeCloseTo(run!.top1, 6);
+    expect(file!.ece).toBeCloseTo(run!.ece, 2);
+    expect(run!.robustness.corruptions).toHaveLength(8);
+    expect(file!.robustness.drop).toBeCloseTo(run!.robustness.drop, 6);
+    const text = await cli(folder, 'eval', 'onnx/model.onnx', 'photos', '--corruptions');
+    expect(text.out).toMatch(/^ +jpeg_compression( +\d+\.\d){4}$/m);
+    const refused = await cli(folder, 'eval', 'onnx/model.onnx', 'photos', '--engine', 'wasm');
+    expect(refused.err).toContain('--engine has no effect on an ONNX file');
   });
 
   it('predicts, and tells of what is no image', async () => {
