@@ -57,7 +57,8 @@ export async function labeledImages({ model, run }: Labeled, dir?: string, split
   return { dataset, description: `${which} of ${folder}`, warnings: data.warnings };
 }
 
-async function hasOwnVal(folder: string): Promise<boolean> {
+/** Whether a folder holds training and validation images apart. */
+export async function hasOwnVal(folder: string): Promise<boolean> {
   const names = await readdir(folder).catch((): string[] => []);
   return names.includes('train') && names.some((name) => ['val', 'valid', 'validation'].includes(name));
 }

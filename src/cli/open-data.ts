@@ -32,10 +32,10 @@ export function defaultWorkers(): number {
 }
 
 /**
- * Training samples for recalibration: the same ones each time, in a random order, since a batch of one class has other
- * statistics than a batch of all.
+ * Samples for recalibration: the same ones each time, in a random order, since a batch of one class has other statistics
+ * than a batch of all.
  */
-function pickSamples({ classes, samples }: Dataset, count: number, seed: number): Dataset {
+export function pickSamples({ classes, samples }: Dataset, count: number, seed: number): Dataset {
   const order = permutation(samples.length, random(seed, hashText('recalibrate')));
   return { classes, samples: Array.from(order.subarray(0, count), (i) => samples[i]!) };
 }

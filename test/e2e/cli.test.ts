@@ -89,6 +89,14 @@ describe.skipIf(!built)('mobileone (built)', () => {
     expect(refused.err).toContain('--engine has no effect on an ONNX file');
   });
 
+  it('diagnoses the statistics of a run, and only of a train form', async () => {
+    const { code, out } = await cli(folder, 'eval', 'run', 'photos', '--split', 'all', '--diagnose', '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ modes: { train: {}, eval: {}, recalibrated: {} }, finding: { text: expect.any(String) } });
+    const fused = await cli(folder, 'eval', 'run/fused.safetensors', 'photos', '--diagnose');
+    expect(fused.err).toContain('the train form is needed to look at its statistics');
+  });
+
   it('predicts, and tells of what is no image', async () => {
     writeFileSync(at('broken.jpg'), 'not an image');
     const result = await cli(folder, 'predict', 'run', 'photos/red/0.png', 'broken.jpg', '--json', '--top', '2');

@@ -4,6 +4,7 @@ import { type Calibration, calibrationOf } from '../../evaluate/calibration.ts';
 import { classAccuracy, type Evaluation, evaluate, mostConfused, worstMistakes } from '../../evaluate/evaluate.ts';
 import { type Robustness, robustness } from '../../evaluate/robustness.ts';
 import { STRENGTHS } from '../../images/corrupt/corruptions.ts';
+import { diagnoseCommand } from '../diagnose.ts';
 import { EXIT } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { type LabeledImages, labeledImages } from '../labeled-images.ts';
@@ -17,6 +18,7 @@ export interface EvalFlags {
   readonly split?: string | undefined;
   readonly batchSize: string;
   readonly corruptions?: true | undefined;
+  readonly diagnose?: true | undefined;
   readonly engine?: string | undefined;
   readonly threads?: string | undefined;
   readonly wide?: string | undefined;
@@ -35,6 +37,7 @@ interface Results {
 export async function evalCommand(io: Io, target: string, dir: string | undefined, flags: EvalFlags): Promise<number> {
   const batchSize = wholeNumber('--batch-size', flags.batchSize);
   const opened = await openEvaluated(target, flags);
+  if (flags.diagnose) return await diagnoseCommand(io, opened, dir, { ...flags, batchSize });
   const { classes, preprocessing } = opened.model;
   const images = await labeledImages(opened, dir, flags.split);
   const hooks = loaderHooks(io, flags.json);
