@@ -47,6 +47,9 @@ const Z = 2.58;
 /** Fewer images tell nothing. */
 const MIN_IMAGES = 20;
 
+/** Percentage points apart that matter, though they may be chance. */
+const UNDECIDED = 5;
+
 /** Percent right. */
 export function accuracyOf(outcomes: ArrayLike<boolean>): number {
   return (100 * count(outcomes)) / Math.max(1, outcomes.length);
@@ -130,6 +133,14 @@ export function diagnose(outcomes: Outcomes, setting: Setting): Finding {
       name: 'noisy-batches',
       text: `Stored and new statistics agree. With those of a batch of ${setting.batch} it is ${points(noise)} worse: so few images give unsteady statistics, but evaluation does not use them.`,
       advice: 'Nothing is wrong with the model. Larger batches would make training steadier.',
+    };
+  const accuracies = modes.map(accuracyOf);
+  const apart = Math.max(...accuracies) - Math.min(...accuracies);
+  if (apart >= UNDECIDED)
+    return {
+      name: 'too-few-images',
+      text: `The statistics give accuracies up to ${points(apart)} apart, but on ${images} images that may be chance.`,
+      advice: 'Give more images.',
     };
   return {
     name: 'sound',

@@ -121,6 +121,7 @@ describe('the verdict', () => {
     ['noisy-batches', { train: right(100), eval: right(160), recalibrated: right(161) }],
     ['sound', { train: right(158), eval: right(160), recalibrated: right(163) }],
     ['not-learned', { train: right(20), eval: right(24), recalibrated: right(18) }],
+    ['too-few-images', { train: right(100), eval: right(110, true), recalibrated: right(105) }],
     ['too-few-images', { train: [true], eval: [false], recalibrated: [true] }],
   ];
   it.each(cases)('%s', (name, outcomes) => {

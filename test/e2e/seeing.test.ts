@@ -1,0 +1,45 @@
+/** Seeing what a run did, with the command line as a process: evaluation, diagnosis, the report, lists of runs. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { built, cli, makeImages, TINY, temporaryFolder } from './cli-process.ts';
+
+const { folder, remove } = temporaryFolder();
+
+describe.skipIf(!built)('a finished run (built)', () => {
+  beforeAll(async () => {
+    await makeImages(`${folder}/photos`, 10);
+    const { code } = await cli(folder, 'train', 'photos', ...TINY, '--epochs', '3', '--out', 'run');
+    expect(code).toBe(0);
+  });
+  afterAll(remove);
+
+  it('evaluates corrupted images, and exported files as the model they are from', async () => {
+    expect((await cli(folder, 'export', 'run', '--out', 'onnx')).code).toBe(0);
+    type Report = { top1: number; ece: number; robustness: { drop: number; corruptions: { corruption: string }[] } };
+    const [run, file] = await Promise.all(
+      ['run', 'onnx/model.onnx'].map(async (model) => {
+        const { code, out } = await cli(folder, 'eval', model, 'photos', '--split', 'all', '--corruptions', '--json');
+        expect(code).toBe(0);
+        return JSON.parse(out) as Report;
+      }),
+    );
+    expect(file!.top1).toBeCloseTo(run!.top1, 6);
+    expect(file!.ece).toBeCloseTo(run!.ece, 2);
+    expect(run!.robustness.corruptions).toHaveLength(8);
+    expect(file!.robustness.drop).toBeCloseTo(run!.robustness.drop, 6);
+    const text = await cli(folder, 'eval', 'onnx/model.onnx', 'photos', '--corruptions');
+    expect(text.out).toMatch(/^ +jpeg_compression( +\d+\.\d){4}$/m);
+    const refused = await cli(folder, 'eval', 'onnx/model.onnx', 'photos', '--engine', 'wasm');
+    expect(refused.err).toContain('--engine has no effect on an ONNX file');
+  });
+
+  it('diagnoses the statistics of a run, and only of a train form', async () => {
+    const { code, out } = await cli(folder, 'eval', 'run', 'photos', '--split', 'all', '--diagnose', '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({
+      modes: { train: {}, eval: {}, recalibrated: {} },
+      finding: { text: expect.any(String) },
+    });
+    const fused = await cli(folder, 'eval', 'run/fused.safetensors', 'photos', '--diagnose');
+    expect(fused.err).toContain('the train form is needed to look at its statistics');
+  });
+});
