@@ -1,4 +1,5 @@
 /** Seeing what a run did, with the command line as a process: evaluation, diagnosis, the report, lists of runs. */
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { built, cli, makeImages, TINY, temporaryFolder } from './cli-process.ts';
 
@@ -41,5 +42,20 @@ describe.skipIf(!built)('a finished run (built)', () => {
     });
     const fused = await cli(folder, 'eval', 'run/fused.safetensors', 'photos', '--diagnose');
     expect(fused.err).toContain('the train form is needed to look at its statistics');
+  });
+
+  it('has a report with what it was fed, its classes, calibration, and the way to repeat it', () => {
+    const html = readFileSync(`${folder}/run/report.html`, 'utf8');
+    for (const title of [
+      'What training sees',
+      'Accuracy of each class',
+      'Can its probabilities be believed?',
+      'Repeat it',
+    ])
+      expect(html).toContain(`<h2>${title}</h2>`);
+    // A batch of eight, the three validation images, and nothing from elsewhere.
+    expect(html.match(/<img /g)!.length).toBeGreaterThanOrEqual(8 + 3);
+    expect(html).toContain('<td>epochs</td><td>3</td><td>--epochs</td>');
+    expect(html).toMatch(/mobileone <b>\d/);
   });
 });
