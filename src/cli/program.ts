@@ -48,6 +48,7 @@ function addTraining(program: Command, io: Io, finish: (code: number) => void): 
     .option('--explain', 'print every value of the recipe and where it comes from; trains nothing')
     .option('--wide <choice>', WIDE)
     .option('--strict', 'stop at an unreadable image instead of skipping it')
+    .option('--no-tensorboard', 'write no event files for TensorBoard (RUN/tensorboard)')
     .option('--json', 'print events, one JSON object a line');
   for (const option of recipeOptions()) train.addOption(option);
   train.action(async (data: string | undefined, options: TrainFlags) => {

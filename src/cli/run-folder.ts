@@ -18,6 +18,8 @@ export interface RunFiles {
   readonly recipe: string;
   readonly events: string;
   readonly metrics: string;
+  /** Folder of the event files for TensorBoard. */
+  readonly tensorboard: string;
   readonly last: string;
   readonly best: string;
   /** The final weights: averaged, statistics recalibrated, train form. */
@@ -35,6 +37,7 @@ export function runFiles(folder: string): RunFiles {
     recipe: at('recipe.yaml'),
     events: at('events.jsonl'),
     metrics: at('metrics.csv'),
+    tensorboard: at('tensorboard'),
     last: at('checkpoints', 'last.safetensors'),
     best: at('checkpoints', 'best.safetensors'),
     model: at('model.safetensors'),
@@ -149,15 +152,20 @@ export function recordEvents(files: RunFiles): (event: RunEvent) => void {
   let start = endsInsideLine(files.events) ? '\n' : '';
   return (event) => {
     if (!keep(event)) return;
-    try {
-      appendFileSync(files.events, `${start}${JSON.stringify({ time: new Date().toISOString(), ...event })}\n`);
-      start = '';
-    } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      const why = code === 'ENOSPC' ? 'the disk is full' : message;
-      throw new UserError(`${files.events} could not be written: ${why}.`, 'Free some space.');
-    }
+    appendOrSay(files.events, `${start}${JSON.stringify({ time: new Date().toISOString(), ...event })}\n`);
+    start = '';
   };
+}
+
+/** Appends to a file of a run; a full disk is a UserError. */
+export function appendOrSay(path: string, data: string | Uint8Array): void {
+  try {
+    appendFileSync(path, data);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = code === 'ENOSPC' ? 'the disk is full' : message;
+    throw new UserError(`${path} could not be written: ${why}.`, 'Free some space.');
+  }
 }
 
 /** True when a killed process left half a line at the end. */

@@ -23,6 +23,7 @@ import { planNewRun, planResumedRun, type RunPlan, resolveNewRecipe } from '../p
 import { countImages, showEvents } from '../progress.ts';
 import { makeRunFolder, recordEvents, savePosition } from '../run-folder.ts';
 import { orWhy, writeRunReport } from '../run-report.ts';
+import { recordTensorboard } from '../tensorboard.ts';
 import type { TrainFlags } from '../train-flags.ts';
 
 /** `mobileone train`: plans the run, trains, fuses with a proof; Ctrl-C saves first. Returns the exit code. */
@@ -47,7 +48,7 @@ export async function trainCommand(
   const show = showEvents(io, flags.json === true);
   requireImages(plan.data, recipe);
   checkMemory(engine, plan);
-  const events = eventSink(plan, show);
+  const events = eventSink(plan, show, flags.tensorboard !== false);
   const seen = new Set<string>();
   const loaders = await openLoaders(plan.data, recipe, plan.preprocessing, {
     strict: flags.strict,
@@ -225,7 +226,7 @@ interface EventSink {
   readonly recording: boolean;
 }
 
-function eventSink({ files }: RunPlan, show: (event: RunEvent) => void): EventSink {
+function eventSink({ files }: RunPlan, show: (event: RunEvent) => void, tensorboard: boolean): EventSink {
   const waiting: RunEvent[] = [];
   let write: ((event: RunEvent) => void) | undefined;
   return {
@@ -235,7 +236,10 @@ function eventSink({ files }: RunPlan, show: (event: RunEvent) => void): EventSi
       else waiting.push(event);
     },
     record() {
-      write = recordEvents(files);
+      const writers = [recordEvents(files), ...(tensorboard ? [recordTensorboard(files.tensorboard)] : [])];
+      write = (event) => {
+        for (const one of writers) one(event);
+      };
       waiting.splice(0).forEach(write);
     },
     get recording() {
