@@ -29,6 +29,7 @@ export function buildProgram(io: Io, finish: (code: number) => void): Command {
     .showSuggestionAfterError(true);
   addTraining(program, io, finish);
   addUsing(program as unknown as TypedCommand, io, finish);
+  addRuns(program as unknown as TypedCommand, io, finish);
   addMeasuring(program as unknown as TypedCommand, io, finish);
   return program;
 }
@@ -130,6 +131,28 @@ function addUsing(program: TypedCommand, io: Io, finish: (code: number) => void)
     .action(async (model, options) => {
       const { exportCommand } = await import('./commands/export.ts');
       finish(await exportCommand(io, model, options));
+    });
+}
+
+function addRuns(program: TypedCommand, io: Io, finish: (code: number) => void): void {
+  const runs = program
+    .command('runs')
+    .description('List runs: how far, how good, finished or not; or compare some.')
+    .argument('[dir]', 'the folder of run folders', 'runs')
+    .option('--json', 'print it as JSON')
+    .action(async (dir, options) => {
+      const { runsCommand } = await import('./commands/runs.ts');
+      finish(await runsCommand(io, dir, options));
+    });
+  runs
+    .command('compare')
+    .description('Show where the recipes of runs differ, and their results side by side.')
+    .argument('<runs...>', 'run folders, or names of folders in runs/')
+    .option('--html <file>', 'write a page with their curves over each other')
+    .option('--json', 'print it as JSON')
+    .action(async (names, _options, command) => {
+      const { compareCommand } = await import('./commands/runs.ts');
+      finish(await compareCommand(io, names, command.optsWithGlobals()));
     });
 }
 

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { appendFileSync, closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 import { mkdir, readdir, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { saveCheckpoint, writeAtomic } from '../checkpoint/store-node.ts';
 import type { CheckpointMeta } from '../checkpoint/training-state.ts';
@@ -146,13 +147,14 @@ export function metricsCsv(metrics: readonly EpochMetrics[]): string {
   return [COLUMNS.join(','), ...metrics.map((row) => COLUMNS.map((name) => row[name]).join(',')), ''].join('\n');
 }
 
-/** Makes the function that appends events to events.jsonl; of steps at most one a second. */
+/** Makes the function that appends events to events.jsonl; of steps at most one a second. A start says who trains. */
 export function recordEvents(files: RunFiles): (event: RunEvent) => void {
   const keep = thinSteps();
   let start = endsInsideLine(files.events) ? '\n' : '';
   return (event) => {
     if (!keep(event)) return;
-    appendOrSay(files.events, `${start}${JSON.stringify({ time: new Date().toISOString(), ...event })}\n`);
+    const who = event.type === 'start' ? { pid: process.pid, host: hostname() } : {};
+    appendOrSay(files.events, `${start}${JSON.stringify({ time: new Date().toISOString(), ...event, ...who })}\n`);
     start = '';
   };
 }

@@ -5,9 +5,8 @@ import type { Proof } from '../checkpoint/proof.ts';
 import type { EpochMetrics } from '../core/events.ts';
 import { confusionFigure, latencyFigure, milliseconds, shortRuntime } from './bars.ts';
 import { accuracyFigure, type Baseline, lossFigure } from './curves.ts';
-import { escapeHtml, figure, percent, picture, section, table } from './markup.ts';
+import { escapeHtml, figure, page, percent, picture, section, table } from './markup.ts';
 import { type Calibrated, type ClassAccuracy, calibration, classes, type Fed, fed } from './model-sections.ts';
-import { STYLE } from './style.ts';
 
 /** A picture with what the model makes of it. */
 export interface ExamplePrediction {
@@ -71,24 +70,7 @@ export async function renderReport(data: ReportData): Promise<string> {
     recipe(data),
     notes(data),
   ];
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${escapeHtml(data.title)}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<main>
-<h1>${escapeHtml(data.title)}</h1>
-<p class="summary">${escapeHtml(data.summary)}</p>
-${sections.filter(Boolean).join('\n')}
-</main>
-</body>
-</html>
-`;
+  return page(data.title, data.summary, sections);
 }
 
 function headlines({ headlines = [] }: ReportData): string {

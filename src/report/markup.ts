@@ -1,6 +1,29 @@
 /** Pieces of HTML that the sections of a report are made of. */
 import { drawFigure } from './draw.ts';
 import { withCssColors } from './palette.ts';
+import { STYLE } from './style.ts';
+
+/** A whole page, self-contained; empty sections are left out. */
+export function page(title: string, summary: string, sections: readonly string[]): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${escapeHtml(title)}</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<main>
+<h1>${escapeHtml(title)}</h1>
+<p class="summary">${escapeHtml(summary)}</p>
+${sections.filter(Boolean).join('\n')}
+</main>
+</body>
+</html>
+`;
+}
 
 /** Makes text safe inside HTML and attributes. */
 export function escapeHtml(text: string): string {

@@ -1,7 +1,7 @@
 /** Seeing what a run did, with the command line as a process: evaluation, diagnosis, the report, lists of runs. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { built, cli, makeImages, TINY, temporaryFolder } from './cli-process.ts';
+import { built, cli, makeImages, start, TINY, temporaryFolder } from './cli-process.ts';
 
 const { folder, remove } = temporaryFolder();
 
@@ -57,5 +57,35 @@ describe.skipIf(!built)('a finished run (built)', () => {
     expect(html.match(/<img /g)!.length).toBeGreaterThanOrEqual(8 + 3);
     expect(html).toContain('<td>epochs</td><td>3</td><td>--epochs</td>');
     expect(html).toMatch(/mobileone <b>\d/);
+  });
+
+  it('is listed among others with how they stand, and compared with them', async () => {
+    const args = ['train', 'photos', ...TINY, '--epochs', '2'];
+    expect((await cli(folder, ...args, '--hflip', '0', '--out', 'runs/other')).code).toBe(0);
+    expect((await cli(folder, ...args, '--lr', '1e9', '--out', 'runs/wild')).code).toBe(1);
+    const stopped = start(folder, ['train', 'photos', ...TINY, '--epochs', '400', '--out', 'runs/long']);
+    await stopped.until(/epoch 2\/400/);
+    const running = await cli(folder, 'runs', '--json');
+    stopped.child.kill('SIGKILL');
+    await stopped.done;
+    const states = async (out: string): Promise<Record<string, string>> =>
+      Object.fromEntries(
+        (JSON.parse(out) as { name: string; state: string }[]).map(({ name, state }) => [name, state]),
+      );
+    expect(await states(running.out)).toEqual({ long: 'running', wild: 'diverged', other: 'finished' });
+    expect(await states((await cli(folder, 'runs', '--json')).out)).toMatchObject({ long: 'stopped' });
+    const list = await cli(folder, 'runs', 'runs');
+    expect(list.out).toMatch(/^other +\d{4}-\d\d-\d\d \d\d:\d\d +own +photos +finished +2\/2 +\d+\.\d\d % +\d+ s$/m);
+
+    const compared = await cli(folder, 'runs', 'compare', 'run', 'other', '--html', 'compared.html', '--json');
+    const { runs, differences } = JSON.parse(compared.out) as { runs: { metrics: object[] }[]; differences: object };
+    expect(runs.map(({ metrics }) => metrics.length)).toEqual([3, 2]);
+    expect(differences).toEqual({ epochs: [3, 2], hflip: [0.5, 0] });
+    const html = readFileSync(`${folder}/compared.html`, 'utf8');
+    expect(html.match(/<svg /g)).toHaveLength(3);
+    expect(html).not.toMatch(/https?:|<script/);
+    const text = await cli(folder, 'runs', 'compare', 'run', 'other');
+    expect(text.out).toMatch(/^hflip +0\.5 +0$/m);
+    expect((await cli(folder, 'runs', 'compare', 'run', 'none')).err).toContain('none is not a run');
   });
 });

@@ -70,6 +70,7 @@ export async function trainCommand(
     if (teacher) events.emit({ type: 'note', message: `Learning from ${teacher.description}.` });
     return await runPlan({ io, plan, engine, loaders, teacher, events, signal, json: flags.json === true });
   } catch (error) {
+    if (events.recording) recordFailure(events, error);
     if (events.recording && !(error instanceof Diverged))
       io.err(`What was trained until the last checkpoint is kept. To go on: mobileone train --resume ${files.folder}`);
     throw error;
@@ -77,6 +78,16 @@ export async function trainCommand(
     interruption.stop();
     await teacher?.close();
     await loaders.close();
+  }
+}
+
+/** Keeps in the run folder why a run ended; where that can't be written either, the error itself says why. */
+function recordFailure(events: EventSink, error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error);
+  try {
+    events.emit({ type: 'failed', diverged: error instanceof Diverged, message });
+  } catch (again) {
+    if (!(again instanceof UserError)) throw again;
   }
 }
 
