@@ -47,6 +47,8 @@ export async function diagnoseCommand(
     throw new UserError('--diagnose and --corruptions are two measurements.', 'Ask for one at a time.', 2);
   const judged = await labeledImages(evaluated, dir, flags.split);
   const { dataset } = judged;
+  if (dataset.multiLabel)
+    throw new UserError('--diagnose compares first answers, and these images may have several labels.', '', 2);
   const source = await calibrationImages(evaluated, dir, flags.split);
   const batch = Math.min(flags.batchSize, dataset.samples.length, source?.samples.length ?? Number.POSITIVE_INFINITY);
   const hooks = loaderHooks(io, flags.json);

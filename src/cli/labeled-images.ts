@@ -52,7 +52,7 @@ export async function labeledImages({ model, run }: Labeled, dir?: string, split
   const parts = choice === 'all' ? [data.train, data.val, ...(data.test ? [data.test] : [])] : [data[choice]];
   const samples = parts.flatMap((part) => part?.samples ?? []);
   if (samples.length === 0) throw new UserError(`${folder} has no ${choice} images.`, 'Choose another --split.');
-  const dataset = relabel({ classes: data.train.classes, samples }, model.classes, folder);
+  const dataset = relabel({ ...data.train, samples }, model.classes, folder);
   const which = choice === 'all' ? 'all images' : `${choice} images`;
   return { dataset, description: `${which} of ${folder}`, warnings: data.warnings };
 }
@@ -64,7 +64,7 @@ export async function hasOwnVal(folder: string): Promise<boolean> {
 }
 
 /** The dataset with the model's class numbers. Numbered classes (of files without names) are matched in order. */
-function relabel({ classes, samples }: Dataset, wanted: readonly string[], folder: string): Dataset {
+function relabel({ classes, samples, ...rest }: Dataset, wanted: readonly string[], folder: string): Dataset {
   const unnamed = wanted.every((name, i) => name === String(i));
   const index = classes.map((name, i) => (unnamed && classes.length === wanted.length ? i : wanted.indexOf(name)));
   if (index.includes(-1))
@@ -74,5 +74,10 @@ function relabel({ classes, samples }: Dataset, wanted: readonly string[], folde
         ? `The model has ${wanted.length} classes without names; a folder of ${wanted.length} classes would be matched in order.`
         : 'Rename the class folders to the names the model was trained with; mobileone info MODEL lists them.',
     );
-  return { classes: wanted, samples: samples.map((sample) => ({ ...sample, label: index[sample.label]! })) };
+  const renumbered = samples.map((sample) => ({
+    ...sample,
+    label: index[sample.label] ?? -1,
+    ...(sample.labels ? { labels: sample.labels.map((label) => index[label]!) } : {}),
+  }));
+  return { ...rest, classes: wanted, samples: renumbered };
 }

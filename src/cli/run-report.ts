@@ -41,19 +41,28 @@ export async function writeRunReport(
   const { classes } = fused;
   const program = await compileClassifier(engine, fused, loaders.evalBatch);
   const result = (await evaluate(program, loaders.val.epoch(0), classes.length).finally(() => program.dispose()))!;
+  const several = result.averagePrecision;
   const images = `${loaders.train.images} training and ${loaders.val.images} validation images`;
   const html = await renderReport({
     title: `MobileOne on ${plan.dir.split(/[\\/]/).at(-1)}`,
     summary: `${fused.variant ? `MobileOne-${fused.variant.toUpperCase()}` : 'A MobileOne of its own'} at ${recipe.size} px on ${classes.length} classes: ${images}, ${recipe.epochs} epochs.`,
     headlines: [
+      ...(several
+        ? [{ value: `${several.mean.toFixed(1)} %`, text: 'mean average precision on the validation images' }]
+        : []),
       { value: `${result.top1.toFixed(1)} %`, text: 'top-1 on the validation images, of the fused model' },
       ...(classes.length > 5 ? [{ value: `${result.top5.toFixed(1)} %`, text: 'top-5' }] : []),
     ],
     epochs,
     examples: await examplesOf(engine, fused, data.val, result),
-    confused: { unit: 'images', pairs: confusedPairs(result, classes) },
-    calibration: { ...calibrationOf(result.predictions), images: result.images },
-    classes: classesOf(result, classes),
+    // These speak of one answer an image.
+    ...(several
+      ? {}
+      : {
+          confused: { unit: 'images', pairs: confusedPairs(result, classes) },
+          calibration: { ...calibrationOf(result.predictions), images: result.images },
+          classes: classesOf(result, classes),
+        }),
     fed: await fedImages(loaders, classes),
     proofs: fused.proof ? [{ name: 'fused against trained', proof: fused.proof }] : [],
     recipe: { ...recipe },

@@ -25,6 +25,7 @@ export interface RunSummary {
   readonly trainImages: number | undefined;
   readonly epochsDone: number;
   readonly epochs: number | undefined;
+  /** The best epoch and its score: top-1, or mean average precision where images may have several labels. */
   readonly best: { readonly epoch: number; readonly valTop1: number } | undefined;
   /** Seconds trained, interruptions left out. */
   readonly seconds: number;

@@ -40,12 +40,14 @@ function scalarsOf(event: RunEvent, stepsPerEpoch: number): Omit<Scalars, 'time'
     return { step: epoch * stepsPerEpoch + step, values };
   }
   if (event.type !== 'epoch') return undefined;
-  const { epoch, trainLoss, trainTop1, valLoss, valTop1, valTop5, lr, weightDecay, imagesPerSecond } = event.metrics;
+  const { epoch, trainLoss, trainTop1, valLoss, valTop1, valTop5, valMap } = event.metrics;
+  const { lr, weightDecay, imagesPerSecond } = event.metrics;
   return {
     step: (epoch + 1) * stepsPerEpoch,
     values: {
       ...{ 'train/loss': trainLoss, 'train/top1': trainTop1 },
       ...{ 'val/loss': valLoss, 'val/top1': valTop1, 'val/top5': valTop5 },
+      ...(valMap === undefined ? {} : { 'val/map': valMap }),
       ...{ lr, weight_decay: weightDecay, images_per_second: imagesPerSecond },
     },
   };

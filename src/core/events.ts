@@ -40,6 +40,8 @@ export type RunEvent =
       readonly epoch: number;
       readonly step: number;
       readonly loss: number;
+      /** Training top-1 of the epoch so far, in percent. */
+      readonly top1: number;
       readonly lr: number;
       readonly imagesPerSecond: number;
       readonly etaSeconds: number;

@@ -29,7 +29,8 @@ export interface EvalFlags {
 /** What `eval` found. */
 interface Results {
   readonly evaluation: Evaluation;
-  readonly calibration: Calibration;
+  /** Only where each image has one label. */
+  readonly calibration?: Calibration;
   readonly robustness?: Robustness;
 }
 
@@ -50,7 +51,7 @@ export async function evalCommand(io: Io, target: string, dir: string | undefine
     const progress = countImages(io, flags.json === true, 'corrupting images');
     const results: Results = {
       evaluation,
-      calibration: calibrationOf(predictions),
+      ...(evaluation.averagePrecision ? {} : { calibration: calibrationOf(predictions) }),
       ...(flags.corruptions
         ? { robustness: await robustness(classifier, () => loader.epoch(0), classes.length, top1, progress) }
         : {}),
@@ -89,10 +90,12 @@ function findings({ model }: Evaluated, { dataset }: LabeledImages, result: Eval
   };
 }
 
+const orNull = (value: number): number | null => (Number.isNaN(value) ? null : value);
+
 function asJson(opened: Evaluated, images: LabeledImages, results: Results, skipped: readonly object[]): object {
   const { classes } = opened.model;
   const { evaluation, calibration, robustness } = results;
-  const { loss, top1, top5, confusion } = evaluation;
+  const { loss, top1, top5, confusion, averagePrecision } = evaluation;
   return {
     model: opened.path,
     data: images.description,
@@ -100,12 +103,18 @@ function asJson(opened: Evaluated, images: LabeledImages, results: Results, skip
     top1,
     top5,
     loss,
-    ece: calibration.ece,
-    reliability: calibration.bins,
+    ...(calibration ? { ece: calibration.ece, reliability: calibration.bins } : {}),
+    ...(averagePrecision ? { map: averagePrecision.mean, averagePrecision: averagePrecision.classes.map(orNull) } : {}),
     classes,
-    classAccuracy: classAccuracy(confusion, classes.length).map((value) => (Number.isNaN(value) ? null : value)),
-    confusion: classes.map((_, label) => [...confusion.subarray(label * classes.length, (label + 1) * classes.length)]),
-    ...findings(opened, images, evaluation),
+    ...(averagePrecision
+      ? {}
+      : {
+          classAccuracy: classAccuracy(confusion, classes.length).map(orNull),
+          confusion: classes.map((_, label) => [
+            ...confusion.subarray(label * classes.length, (label + 1) * classes.length),
+          ]),
+          ...findings(opened, images, evaluation),
+        }),
     ...(robustness ? { robustness } : {}),
     skipped,
   };
@@ -117,14 +126,26 @@ const PRINTED_CLASSES = 20;
 function print(io: Io, opened: Evaluated, images: LabeledImages, results: Results): void {
   const { classes } = opened.model;
   const { evaluation, calibration, robustness } = results;
+  const several = evaluation.averagePrecision;
   for (const warning of images.warnings) io.err(`${pc.yellow('warning:')} ${warning}`);
   io.out(`${opened.path} on ${images.description}: ${evaluation.images}`);
   io.out(
-    `top-1 ${evaluation.top1.toFixed(2)} %   top-5 ${evaluation.top5.toFixed(2)} %   loss ${evaluation.loss.toFixed(4)}   ECE ${calibration.ece.toFixed(2)} %`,
+    `top-1 ${evaluation.top1.toFixed(2)} %   top-5 ${evaluation.top5.toFixed(2)} %   loss ${evaluation.loss.toFixed(4)}${calibration ? `   ECE ${calibration.ece.toFixed(2)} %` : ''}${several ? `   mAP ${several.mean.toFixed(2)} %` : ''}`,
   );
-  printLines(io, reliabilityTitle(calibration), reliabilityLines(calibration));
-  printLines(io, 'accuracy of each class', classLines(evaluation, classes));
-  const { confused, mistakes } = findings(opened, images, evaluation);
+  if (calibration) printLines(io, reliabilityTitle(calibration), reliabilityLines(calibration));
+  if (several) printLines(io, 'average precision of each class', classLines(several.classes, evaluation, classes));
+  else {
+    printLines(
+      io,
+      'accuracy of each class',
+      classLines(classAccuracy(evaluation.confusion, classes.length), evaluation, classes),
+    );
+    printMistakes(io, findings(opened, images, evaluation));
+  }
+  if (robustness) printLines(io, robustnessTitle(robustness), robustnessLines(robustness));
+}
+
+function printMistakes(io: Io, { confused, mistakes }: ReturnType<typeof findings>): void {
   printLines(
     io,
     'most often confused',
@@ -138,7 +159,6 @@ function print(io: Io, opened: Evaluated, images: LabeledImages, results: Result
         `${path}: ${own} taken for ${predicted}, ${(100 * confidence).toFixed(1)} % sure`,
     ),
   );
-  if (robustness) printLines(io, robustnessTitle(robustness), robustnessLines(robustness));
 }
 
 function printLines(io: Io, title: string, lines: readonly string[]): void {
@@ -171,14 +191,22 @@ function reliabilityLines({ bins }: Calibration): string[] {
 }
 
 /** Every class, worst first; only the worst where there are many. */
-function classLines({ confusion }: Evaluation, classes: readonly string[]): string[] {
-  const rows = classAccuracy(confusion, classes.length)
+function classLines(
+  values: readonly number[],
+  { confusion, averagePrecision }: Evaluation,
+  classes: readonly string[],
+): string[] {
+  const rows = values
     .map((accuracy, label) => ({ name: classes[label]!, accuracy, images: imagesOf(confusion, label, classes.length) }))
-    .filter(({ images }) => images > 0)
+    .filter(({ accuracy }) => !Number.isNaN(accuracy))
     .sort((a, b) => a.accuracy - b.accuracy);
   const shown = rows.slice(0, PRINTED_CLASSES);
   const lines = textTable(
-    shown.map(({ name, accuracy, images }) => [name, `${accuracy.toFixed(1)} %`, `of ${images}`]),
+    shown.map(({ name, accuracy, images }) => [
+      name,
+      `${accuracy.toFixed(1)} %`,
+      ...(averagePrecision ? [] : [`of ${images}`]),
+    ]),
   );
   return rows.length > shown.length
     ? [...lines, `… and ${rows.length - shown.length} better ones (--json has all)`]

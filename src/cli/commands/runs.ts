@@ -20,6 +20,9 @@ const COLORS: Readonly<Record<RunState, (text: string) => string>> = {
 };
 
 const percent = (value: number | undefined): string => (value === undefined ? '–' : `${value.toFixed(2)} %`);
+/** The best score, which is not top-1 where images may have several labels. */
+const bestText = ({ best, metrics }: RunSummary): string =>
+  `${percent(best?.valTop1)}${best && metrics.at(-1)?.valMap !== undefined ? ' mAP' : ''}`;
 const progressText = ({ epochsDone, epochs }: RunSummary): string => `${epochsDone}/${epochs ?? '?'}`;
 const dateText = (iso: string | undefined): string => (iso === undefined ? '–' : iso.slice(0, 16).replace('T', ' '));
 
@@ -41,7 +44,7 @@ export async function runsCommand(io: Io, dir: string, flags: { readonly json?: 
     run.data === undefined ? '–' : basename(run.data),
     run.state,
     progressText(run),
-    percent(run.best?.valTop1),
+    bestText(run),
     durationText(run.seconds),
   ]);
   const [head, ...lines] = textTable(
@@ -67,7 +70,7 @@ const RESULTS: readonly (readonly [string, (run: RunSummary) => string])[] = [
   ['data', ({ data }) => (data === undefined ? '–' : basename(data))],
   ['training images', ({ trainImages }) => String(trainImages ?? '–')],
   ['epochs', progressText],
-  ['best top-1', ({ best }) => (best ? `${percent(best.valTop1)} (epoch ${best.epoch + 1})` : '–')],
+  ['best top-1', (run) => (run.best ? `${bestText(run)} (epoch ${run.best.epoch + 1})` : '–')],
   ['last top-1', ({ metrics }) => percent(metrics.at(-1)?.valTop1)],
   ['last loss', ({ metrics }) => metrics.at(-1)?.valLoss.toFixed(4) ?? '–'],
   ['training top-1', ({ metrics }) => percent(metrics.at(-1)?.trainTop1)],

@@ -45,9 +45,8 @@ export async function trainCommand(
     flags.resume === undefined ? await planNewRun(dir, flags, commandLine) : await planResumedRun(dir, flags);
   const { recipe, files } = plan;
   const engine = await openEngine({ name: recipe.engine, threads: recipe.threads, wide: flags.wide });
-  const show = showEvents(io, flags.json === true);
   requireImages(plan.data, recipe);
-  checkMemory(engine, plan);
+  const show = showEvents(io, flags.json === true, checkMemory(engine, plan));
   const events = eventSink(plan, show, flags.tensorboard !== false);
   const seen = new Set<string>();
   const loaders = await openLoaders(plan.data, recipe, plan.preprocessing, {
