@@ -124,7 +124,7 @@ export function diagnose(outcomes: Outcomes, setting: Setting): Finding {
   if (stale < 0)
     return {
       name: 'unfit-recalibration',
-      text: `Statistics measured anew make it ${points(stale)} worse than the stored ones: the images they were measured on are too few or unlike those it was trained on.`,
+      text: `Statistics measured anew make it ${points(stale)} worse than the stored ones: the images they were measured on are too few, or unlike the (augmented) ones it was trained on.`,
       advice: 'Keep the stored statistics, or recalibrate on more training images.',
     };
   const noise = gainOf(evaluated, train);
