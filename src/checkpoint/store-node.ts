@@ -1,10 +1,12 @@
 /** Models and checkpoints on disk: written whole or not at all, read with the file's name in every complaint. */
-import { readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { UserError } from '../core/errors.ts';
 import { decodeModel, encodeModel, type ModelFile } from './model-file.ts';
 import { readSafetensorsMetadata } from './safetensors.ts';
 import {
   type Checkpoint,
+  type CheckpointMeta,
+  checkpointMeta,
   checkpointModel,
   decodeCheckpoint,
   encodeCheckpoint,
@@ -43,6 +45,26 @@ export async function saveCheckpoint(path: string, checkpoint: Checkpoint): Prom
 /** Reads a training checkpoint; a damaged or foreign file is a UserError. */
 export async function loadCheckpoint(path: string): Promise<Checkpoint> {
   return await readWith(path, decodeCheckpoint);
+}
+
+/** Reads what a checkpoint says of its run, without its weights; undefined where there is no readable checkpoint. */
+export async function loadCheckpointMeta(path: string): Promise<CheckpointMeta | undefined> {
+  const file = await open(path, 'r').catch(() => undefined);
+  if (!file) return undefined;
+  try {
+    const length = new Uint8Array(8);
+    await file.read(length, 0, 8, 0);
+    const { size } = await file.stat();
+    const header = Math.min(size, 8 + Number(new DataView(length.buffer).getBigUint64(0, true)));
+    const bytes = new Uint8Array(header);
+    await file.read(bytes, 0, header, 0);
+    return checkpointMeta(readSafetensorsMetadata(bytes));
+  } catch (error) {
+    if (error instanceof UserError) return undefined;
+    throw error;
+  } finally {
+    await file.close();
+  }
 }
 
 /** Writes a model file. */

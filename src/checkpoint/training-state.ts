@@ -71,6 +71,12 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
   return { meta, state };
 }
 
+/** Reads only what a checkpoint says of its run, out of the file's metadata; undefined for another file. */
+export function checkpointMeta(metadata: Readonly<Record<string, string>>): CheckpointMeta | undefined {
+  const text = metadata[CHECKPOINT_KEY];
+  return text === undefined ? undefined : readMeta(text);
+}
+
 /** Numbers as they were stored, so that an engine of float64 goes on with the same bits; integers become float32. */
 function toFloats(tensors: StateDict): StateDict {
   const wide = [...tensors].filter(([, { data }]) => data instanceof Float64Array);

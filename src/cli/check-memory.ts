@@ -5,11 +5,18 @@ import { withPreprocess } from '../models/preprocess.ts';
 import { planStep } from '../train/programs.ts';
 import type { RunPlan } from './plan-run.ts';
 
-/** Throws a UserError with the largest batch that fits when the step of a run needs more memory than there can be. */
-export function checkMemory(engine: Engine, { recipe, config, preprocessing, data, resume }: RunPlan): void {
+/**
+ * Bytes that the step of a run needs, where the engine can tell. Throws a UserError with the largest batch that fits when they
+ * are more than there can be.
+ */
+export function checkMemory(
+  engine: Engine,
+  { recipe, config, preprocessing, data, resume }: RunPlan,
+): number | undefined {
   const model = withPreprocess(mobileOne(config), preprocessing);
   try {
-    planStep(engine, model, recipe, data.train.classes.length);
+    const plan = planStep(engine, model, recipe, data.train.classes.length);
+    return plan && plan.state + plan.activations;
   } catch (error) {
     if (!(error instanceof TooLargeError)) throw error;
     const { largestBatch = 0 } = error;

@@ -11,6 +11,14 @@ export interface LabeledImages {
   /** For people: `val of photos`. */
   readonly description: string;
   readonly warnings: readonly string[];
+  /** Training and validation images are kept apart, by the data itself or by the run. */
+  readonly apart: boolean;
+}
+
+/** What has classes, and perhaps images of its own. */
+export interface Labeled {
+  readonly model: { readonly classes: readonly string[] };
+  readonly run?: OpenedModel['run'];
 }
 
 const SPLITS = ['train', 'val', 'test', 'all'] as const;
@@ -30,7 +38,7 @@ function checkSplit(name: string): Split {
  * The images to evaluate a model on: the folder's, or the run's own. Without `split`: val where the folder has its
  * own or the run held some out of this very folder, else all. Labels are the model's class numbers.
  */
-export async function labeledImages({ model, run }: OpenedModel, dir?: string, split?: string): Promise<LabeledImages> {
+export async function labeledImages({ model, run }: Labeled, dir?: string, split?: string): Promise<LabeledImages> {
   const folder = dir ?? run?.meta.data;
   if (folder === undefined)
     throw new UserError(
@@ -43,13 +51,14 @@ export async function labeledImages({ model, run }: OpenedModel, dir?: string, s
   const named = split === undefined ? undefined : checkSplit(split);
   const options = { valFraction: val_fraction, seed, partial: !own };
   const data = await readSplitData(folder, own ? run.meta.val : undefined, options);
-  const choice = named ?? (own || data.ownVal ? 'val' : 'all');
+  const apart = own || data.ownVal === true;
+  const choice = named ?? (apart ? 'val' : 'all');
   const parts = choice === 'all' ? [data.train, data.val, ...(data.test ? [data.test] : [])] : [data[choice]];
   const samples = parts.flatMap((part) => part?.samples ?? []);
   if (samples.length === 0) throw new UserError(`${folder} has no ${choice} images.`, 'Choose another --split.');
   const dataset = relabel({ ...data.train, samples }, model.classes, folder);
   const which = choice === 'all' ? 'all images' : `${choice} images`;
-  return { dataset, description: `${which} of ${folder}`, warnings: data.warnings };
+  return { dataset, description: `${which} of ${folder}`, warnings: data.warnings, apart };
 }
 
 /** The dataset with the model's class numbers. Numbered classes (of files without names) are matched in order. */

@@ -32,10 +32,10 @@ export function defaultWorkers(): number {
 }
 
 /**
- * Training samples for recalibration: the same ones each time, in a random order, since a batch of one class has other
- * statistics than a batch of all.
+ * Samples for recalibration: the same ones each time, in a random order, since a batch of one class has other statistics
+ * than a batch of all.
  */
-function pickSamples(dataset: Dataset, count: number, seed: number): Dataset {
+export function pickSamples(dataset: Dataset, count: number, seed: number): Dataset {
   const { samples } = dataset;
   const order = permutation(samples.length, random(seed, hashText('recalibrate')));
   return { ...dataset, samples: Array.from(order.subarray(0, count), (i) => samples[i]!) };

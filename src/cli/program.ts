@@ -29,6 +29,7 @@ export function buildProgram(io: Io, finish: (code: number) => void): Command {
     .showSuggestionAfterError(true);
   addTraining(program, io, finish);
   addUsing(program as unknown as TypedCommand, io, finish);
+  addRuns(program as unknown as TypedCommand, io, finish);
   addMeasuring(program as unknown as TypedCommand, io, finish);
   return program;
 }
@@ -49,6 +50,7 @@ function addTraining(program: Command, io: Io, finish: (code: number) => void): 
     .option('--explain', 'print every value of the recipe and where it comes from; trains nothing')
     .option('--wide <choice>', WIDE)
     .option('--strict', 'stop at an unreadable image instead of skipping it')
+    .option('--no-tensorboard', 'write no event files for TensorBoard (RUN/tensorboard)')
     .option('--json', 'print events, one JSON object a line');
   for (const option of recipeOptions()) train.addOption(option);
   train.action(async (data: string | undefined, options: TrainFlags) => {
@@ -66,11 +68,13 @@ function commandLine(program: Command): string {
 function addUsing(program: TypedCommand, io: Io, finish: (code: number) => void): void {
   program
     .command('eval')
-    .description('Measure accuracy on labeled images.')
-    .argument('<model>', MODEL)
+    .description('Measure accuracy and calibration on labeled images.')
+    .argument('<model>', `${MODEL}, or an exported .onnx file`)
     .argument('[data]', "a folder, list or archive of labeled images (a run's own validation images)")
     .option('--split <name>', 'train, val, test or all (val where there is one, else all)')
     .option('--batch-size <n>', 'images a batch', '32')
+    .option('--corruptions', 'also on corrupted images: eight corruptions at three strengths')
+    .option('--diagnose', 'instead compare batch, stored and new BatchNorm statistics, and say what is wrong with them')
     .option('--strict', 'stop at an unreadable image instead of skipping it')
     .option('--engine <name>', ENGINE)
     .option('--threads <n>', THREADS)
@@ -128,6 +132,28 @@ function addUsing(program: TypedCommand, io: Io, finish: (code: number) => void)
     .action(async (model, options) => {
       const { exportCommand } = await import('./commands/export.ts');
       finish(await exportCommand(io, model, options));
+    });
+}
+
+function addRuns(program: TypedCommand, io: Io, finish: (code: number) => void): void {
+  const runs = program
+    .command('runs')
+    .description('List runs: how far, how good, finished or not; or compare some.')
+    .argument('[dir]', 'the folder of run folders', 'runs')
+    .option('--json', 'print it as JSON')
+    .action(async (dir, options) => {
+      const { runsCommand } = await import('./commands/runs.ts');
+      finish(await runsCommand(io, dir, options));
+    });
+  runs
+    .command('compare')
+    .description('Show where the recipes of runs differ, and their results side by side.')
+    .argument('<runs...>', 'run folders, or names of folders in runs/')
+    .option('--html <file>', 'write a page with their curves over each other')
+    .option('--json', 'print it as JSON')
+    .action(async (names, _options, command) => {
+      const { compareCommand } = await import('./commands/runs.ts');
+      finish(await compareCommand(io, names, command.optsWithGlobals()));
     });
 }
 

@@ -37,8 +37,16 @@ export function epochText(metrics: EpochMetrics, epochs: number, classes: number
   ].join('  ');
 }
 
-/** Makes the function that shows events as they come. */
-export function showEvents(io: Io, json: boolean): (event: RunEvent) => void {
+const gigabytes = (bytes: number): string => (bytes / 1e9).toFixed(bytes < 1e10 ? 2 : 1);
+
+/** What the process holds, and what of it is the training step's, if that is known. */
+function memoryText(engineBytes: number | undefined): string {
+  const engine = engineBytes === undefined ? '' : ` (step ${gigabytes(engineBytes)})`;
+  return `${gigabytes(process.memoryUsage.rss())} GB${engine}`;
+}
+
+/** Makes the function that shows events as they come; `engineBytes` is the memory of the training step. */
+export function showEvents(io: Io, json: boolean, engineBytes?: number): (event: RunEvent) => void {
   if (json) return jsonEvents(io);
   let epochs = 0;
   let stepsPerEpoch = 0;
@@ -70,12 +78,14 @@ export function showEvents(io: Io, json: boolean): (event: RunEvent) => void {
         const now = performance.now();
         if (now - shown < 1000 * (io.terminal ? BAR_SECONDS : PLAIN_SECONDS)) return;
         shown = now;
-        const { epoch, step, loss, imagesPerSecond, etaSeconds } = event;
-        const text = `${step}/${stepsPerEpoch}  loss ${loss.toFixed(3)}  ${rateText(imagesPerSecond)} images/s  ${durationText(etaSeconds)} left`;
-        if (!io.terminal) return io.out(`epoch ${epoch + 1}/${epochs}  step ${text}`);
+        const { epoch, step } = event;
+        const parts = stepParts(event, stepsPerEpoch, engineBytes);
+        if (!io.terminal) return io.out(`epoch ${epoch + 1}/${epochs}  step ${parts.join('  ')}`);
         barShown = true;
-        const room = io.columns() >= BAR + text.length + 24;
-        io.raw(`\r\x1b[2Kepoch ${epoch + 1}/${epochs}  ${room ? `${barText(step / stepsPerEpoch)}  ` : ''}${text}`);
+        const head = `epoch ${epoch + 1}/${epochs}`;
+        const text = fitting([head, ...parts], io.columns() - 1);
+        const room = io.columns() > BAR + text.length + 2;
+        io.raw(`\r\x1b[2K${room ? text.replace(head, `${head}  ${barText(step / stepsPerEpoch)}`) : text}`);
         return;
       }
       case 'epoch':
@@ -85,6 +95,34 @@ export function showEvents(io: Io, json: boolean): (event: RunEvent) => void {
       default:
     }
   };
+}
+
+/** The parts of a step's line. */
+function stepParts(
+  event: Extract<RunEvent, { type: 'step' }>,
+  steps: number,
+  engineBytes: number | undefined,
+): string[] {
+  const { step, loss, top1, lr, imagesPerSecond, etaSeconds } = event;
+  return [
+    `${step}/${steps}`,
+    `loss ${loss.toFixed(3)}`,
+    `top-1 ${top1.toFixed(1)} %`,
+    `lr ${Number(lr.toPrecision(3))}`,
+    `${rateText(imagesPerSecond)} images/s`,
+    memoryText(engineBytes),
+    `${durationText(etaSeconds)} left`,
+  ];
+}
+
+/** Places of the parts that a narrow terminal does without, the first to go first: memory, lr, top-1. */
+const LEAST = [6, 4, 3];
+
+/** The parts in one line of at most `columns` characters: a longer one would wrap and could not be wiped. */
+function fitting(parts: readonly string[], columns: number): string {
+  const gone = LEAST.map((_, i) => new Set(LEAST.slice(0, i)));
+  const lines = [...gone, new Set(LEAST)].map((left) => parts.filter((_, i) => !left.has(i)).join('  '));
+  return lines.find(({ length }) => length <= columns) ?? lines.at(-1)!.slice(0, columns);
 }
 
 /** Events as JSON lines; of steps at most one a second. */
@@ -124,14 +162,14 @@ export function loaderHooks(
   };
 }
 
-/** Shows how many images have been read, on a terminal. */
-export function countImages(io: Io, json: boolean): (done: number, total: number) => void {
+/** Shows how many images have been read, or how much of something else is done, on a terminal. */
+export function countImages(io: Io, json: boolean, what = 'reading images'): (done: number, total: number) => void {
   let shown = 0;
   return (done, total) => {
     if (!io.terminal || json) return;
     const now = performance.now();
     if (done < total && now - shown < 1000 * BAR_SECONDS) return;
     shown = now;
-    io.raw(done < total ? `\r\x1b[2Kreading images  ${barText(done / total)}  ${done}/${total}` : '\r\x1b[2K');
+    io.raw(done < total ? `\r\x1b[2K${what}  ${barText(done / total)}  ${done}/${total}` : '\r\x1b[2K');
   };
 }

@@ -31,3 +31,9 @@ export function recipeYaml({ recipe, origins }: ResolvedRecipe, commandLine: str
   }
   return `${lines.join('\n')}\n`;
 }
+
+/** Origins of the fields that are not defaults, out of a recipe.yaml that `recipeYaml` wrote. */
+export function originsIn(yaml: string): Record<string, string> {
+  const lines = yaml.split('\n').map((line) => /^(\w+): .*? {2}# (.*)$/.exec(line));
+  return Object.fromEntries(lines.flatMap((match) => (match ? [[match[1]!, match[2]!]] : [])));
+}

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { appendFileSync, closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 import { mkdir, readdir, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { saveCheckpoint, writeAtomic } from '../checkpoint/store-node.ts';
 import type { CheckpointMeta } from '../checkpoint/training-state.ts';
@@ -18,6 +19,8 @@ export interface RunFiles {
   readonly recipe: string;
   readonly events: string;
   readonly metrics: string;
+  /** Folder of the event files for TensorBoard. */
+  readonly tensorboard: string;
   readonly last: string;
   readonly best: string;
   /** The final weights: averaged, statistics recalibrated, train form. */
@@ -35,6 +38,7 @@ export function runFiles(folder: string): RunFiles {
     recipe: at('recipe.yaml'),
     events: at('events.jsonl'),
     metrics: at('metrics.csv'),
+    tensorboard: at('tensorboard'),
     last: at('checkpoints', 'last.safetensors'),
     best: at('checkpoints', 'best.safetensors'),
     model: at('model.safetensors'),
@@ -149,21 +153,27 @@ export function metricsCsv(metrics: readonly EpochMetrics[]): string {
   return [COLUMNS.join(','), ...metrics.map((row) => COLUMNS.map((name) => row[name]).join(',')), ''].join('\n');
 }
 
-/** Makes the function that appends events to events.jsonl; of steps at most one a second. */
+/** Makes the function that appends events to events.jsonl; of steps at most one a second. A start says who trains. */
 export function recordEvents(files: RunFiles): (event: RunEvent) => void {
   const keep = thinSteps();
   let start = endsInsideLine(files.events) ? '\n' : '';
   return (event) => {
     if (!keep(event)) return;
-    try {
-      appendFileSync(files.events, `${start}${JSON.stringify({ time: new Date().toISOString(), ...event })}\n`);
-      start = '';
-    } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      const why = code === 'ENOSPC' ? 'the disk is full' : message;
-      throw new UserError(`${files.events} could not be written: ${why}.`, 'Free some space.');
-    }
+    const who = event.type === 'start' ? { pid: process.pid, host: hostname() } : {};
+    appendOrSay(files.events, `${start}${JSON.stringify({ time: new Date().toISOString(), ...event, ...who })}\n`);
+    start = '';
   };
+}
+
+/** Appends to a file of a run; a full disk is a UserError. */
+export function appendOrSay(path: string, data: string | Uint8Array): void {
+  try {
+    appendFileSync(path, data);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = code === 'ENOSPC' ? 'the disk is full' : message;
+    throw new UserError(`${path} could not be written: ${why}.`, 'Free some space.');
+  }
 }
 
 /** True when a killed process left half a line at the end. */

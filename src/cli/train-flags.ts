@@ -18,6 +18,8 @@ export interface TrainFlags extends Readonly<Record<string, unknown>> {
   /** Print the recipe and where each value is from, and train nothing. */
   readonly explain?: boolean;
   readonly strict?: boolean;
+  /** Write event files for TensorBoard. */
+  readonly tensorboard?: boolean;
   readonly wide?: string;
   readonly json?: boolean;
 }

@@ -40,6 +40,8 @@ export type RunEvent =
       readonly epoch: number;
       readonly step: number;
       readonly loss: number;
+      /** Training top-1 of the epoch so far, in percent. */
+      readonly top1: number;
       readonly lr: number;
       readonly imagesPerSecond: number;
       readonly etaSeconds: number;
@@ -47,6 +49,8 @@ export type RunEvent =
   | { readonly type: 'epoch'; readonly metrics: EpochMetrics; readonly best: boolean }
   | { readonly type: 'checkpoint'; readonly path: string }
   | { readonly type: 'interrupted'; readonly epoch: number; readonly step: number; readonly checkpoint: string }
+  /** The run ended by an error; a diverged one would end the same way again. */
+  | { readonly type: 'failed'; readonly diverged: boolean; readonly message: string }
   | {
       readonly type: 'fused';
       readonly path: string;

@@ -4,6 +4,9 @@ import type { Program } from '../engine/engine.ts';
 import { addToMean, argmax, crossEntropy, meanOf, NO_MEAN, rankOf, rowsOf, softmax } from './metrics.ts';
 import { averagePrecisions, binaryCrossEntropy, type LabeledRow, sigmoid } from './multi-label.ts';
 
+/** What is evaluated: a program that maps `image` (uint8 `[N, H, W, 3]`) to `logits` `[N, classes]`. */
+export type Classifier = Pick<Program, 'run'>;
+
 /** What evaluation needs of a batch; the last one may be padded beyond `count`. */
 export interface LabeledBatch {
   /** uint8 `[N, H, W, 3]` */
@@ -43,12 +46,12 @@ export interface Evaluation {
 }
 
 /**
- * Evaluates a program that maps `image` (uint8 `[N, H, W, 3]`) to `logits` `[N, classes]`. Batches come from
- * `batches`; padding is left out. When the signal aborts, it stops and returns undefined. Where images may have several
- * labels, the loss is binary cross-entropy, and top-k is the share of images with one of their labels among the k highest.
+ * Evaluates a classifier on batches; padding is left out. When the signal aborts, it stops and returns undefined. Where images
+ * may have several labels, the loss is binary cross-entropy, and top-k is the share of images with one of their labels among the
+ * k highest.
  */
 export async function evaluate(
-  program: Program,
+  classifier: Classifier,
   batches: Iterable<LabeledBatch> | AsyncIterable<LabeledBatch>,
   classes: number,
   signal?: AbortSignal,
@@ -61,7 +64,7 @@ export async function evaluate(
   const several: LabeledRow[] = [];
   for await (const { images, labels, labelSets, indices, count } of batches) {
     if (signal?.aborted) return undefined;
-    const { logits } = await program.run({ image: images });
+    const { logits } = await classifier.run({ image: images });
     const rows = rowsOf(logits!.data as Float32Array, classes, count);
     for (const [n, row] of rows.entries()) {
       const label = labels[n]!;

@@ -5,9 +5,8 @@ import type { Proof } from '../checkpoint/proof.ts';
 import type { EpochMetrics } from '../core/events.ts';
 import { confusionFigure, latencyFigure, milliseconds, shortRuntime } from './bars.ts';
 import { accuracyFigure, type Baseline, lossFigure } from './curves.ts';
-import { drawFigure } from './draw.ts';
-import { withCssColors } from './palette.ts';
-import { STYLE } from './style.ts';
+import { escapeHtml, figure, page, percent, picture, section, table } from './markup.ts';
+import { type Calibrated, type ClassAccuracy, calibration, classes, type Fed, fed } from './model-sections.ts';
 
 /** A picture with what the model makes of it. */
 export interface ExamplePrediction {
@@ -39,11 +38,19 @@ export interface ReportData {
   readonly results?: { readonly columns: readonly string[]; readonly rows: readonly (readonly string[])[] };
   readonly examples?: readonly ExamplePrediction[];
   readonly confused?: { readonly unit: string; readonly pairs: readonly ConfusedPair[] };
+  readonly calibration?: Calibrated;
+  readonly classes?: readonly ClassAccuracy[];
+  /** Training images as the network was fed them. */
+  readonly fed?: Fed;
   readonly proofs?: readonly { readonly name: string; readonly proof: Proof }[];
   readonly latency?: { readonly rows: readonly Measurement[]; readonly device: Device; readonly protocol: string };
   readonly recipe?: Readonly<Record<string, unknown>>;
+  /** Where values of the recipe come from, those that are defaults left out. */
+  readonly origins?: Readonly<Record<string, string>>;
   /** The command that repeats the run. */
   readonly command?: string;
+  /** What it ran on: versions, seed, threads; name and value. */
+  readonly environment?: Readonly<Record<string, string>>;
   readonly notes?: readonly string[];
 }
 
@@ -52,71 +59,18 @@ export async function renderReport(data: ReportData): Promise<string> {
   const sections = [
     headlines(data),
     await curves(data),
+    fed(data.fed),
     results(data),
     examples(data),
+    classes(data.classes),
     await confused(data),
+    await calibration(data.calibration),
     proofs(data),
     await latency(data),
     recipe(data),
     notes(data),
   ];
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${escapeHtml(data.title)}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<main>
-<h1>${escapeHtml(data.title)}</h1>
-<p class="summary">${escapeHtml(data.summary)}</p>
-${sections.filter(Boolean).join('\n')}
-</main>
-</body>
-</html>
-`;
-}
-
-/** Makes text safe inside HTML and attributes. */
-function escapeHtml(text: string): string {
-  const entities: Readonly<Record<string, string>> = {
-    '&': '&amp;',
-    '<': '&lt;',
-    '>': '&gt;',
-    '"': '&quot;',
-    "'": '&#39;',
-  };
-  return text.replace(/[&<>"']/g, (character) => entities[character]!);
-}
-
-const section = (title: string, ...body: readonly string[]): string =>
-  `<section>\n<h2>${escapeHtml(title)}</h2>\n${body.join('\n')}\n</section>`;
-
-/** A table whose cells stay on one line; it scrolls where the page is narrower. */
-const table = (columns: readonly string[], rows: readonly (readonly string[])[]): string => {
-  const cells = (tag: string, row: readonly string[]): string =>
-    `<tr>${row.map((cell) => `<${tag}>${escapeHtml(cell)}</${tag}>`).join('')}</tr>`;
-  return `<div class="scroll"><table><thead>${cells('th', columns)}</thead><tbody>${rows.map((row) => cells('td', row)).join('')}</tbody></table></div>`;
-};
-
-/** Base64 in Node and in browsers. */
-function dataUri(png: Uint8Array): string {
-  let text = '';
-  for (let i = 0; i < png.length; i += 0x8000) text += String.fromCharCode(...png.subarray(i, i + 0x8000));
-  return `data:image/png;base64,${btoa(text)}`;
-}
-
-const picture = (png: Uint8Array, alt: string): string => `<img src="${dataUri(png)}" alt="${escapeHtml(alt)}">`;
-
-/** A figure that scales with the page and takes its colors; `alt` is its title for readers that don't see it. */
-async function figure(spec: Parameters<typeof drawFigure>[0], alt: string): Promise<string> {
-  const svg = withCssColors(await drawFigure(spec)).replace(/ xmlns(:xlink)?="[^"]*"/g, '');
-  const labeled = svg.replace('<svg ', `<svg role="img" aria-label="${escapeHtml(alt)}" `);
-  const width = /width="(\d+)/.exec(svg)?.[1] ?? '480';
-  return `<figure style="max-width:${width}px">${labeled}</figure>`;
+  return page(data.title, data.summary, sections);
 }
 
 function headlines({ headlines = [] }: ReportData): string {
@@ -139,8 +93,6 @@ async function curves({ epochs = [], baseline }: ReportData): Promise<string> {
 function results({ results }: ReportData): string {
   return results ? section('Results', table(results.columns, results.rows)) : '';
 }
-
-const percent = (probability: number): string => `${(100 * probability).toFixed(probability < 0.1 ? 1 : 0)} %`;
 
 function examples({ examples = [] }: ReportData): string {
   if (examples.length === 0) return '';
@@ -223,17 +175,27 @@ async function latency({ latency }: ReportData): Promise<string> {
   );
 }
 
-function recipe({ recipe, command }: ReportData): string {
-  if (!recipe && !command) return '';
-  const rows = Object.entries(recipe ?? {}).map(([name, value]) => [
-    name,
-    typeof value === 'string' ? value : JSON.stringify(value),
-  ]);
+function recipe({ recipe = {}, origins, command, environment = {} }: ReportData): string {
+  const text = (value: unknown): string =>
+    typeof value === 'string' ? value : value === null ? 'auto' : JSON.stringify(value);
+  const row = ([name, value]: [string, unknown]): string[] =>
+    origins ? [name, text(value), origins[name] ?? 'default'] : [name, text(value)];
+  const columns = origins ? ['field', 'value', 'from'] : ['field', 'value'];
+  const fields = Object.entries(recipe);
+  const chosen = fields.filter(([name]) => origins?.[name] !== undefined);
+  const facts = Object.entries(environment);
+  if (fields.length === 0 && !command) return '';
   return section(
     'Repeat it',
     ...(command ? [`<pre><code>${escapeHtml(command)}</code></pre>`] : []),
-    ...(rows.length > 0
-      ? [`<details><summary>The recipe, every field</summary>${table(['field', 'value'], rows)}</details>`]
+    ...(facts.length > 0
+      ? [
+          `<p class="small">${facts.map(([name, value]) => `${escapeHtml(name)} <b>${escapeHtml(value)}</b>`).join(' · ')}</p>`,
+        ]
+      : []),
+    ...(chosen.length > 0 ? [`<h3>What differs from the defaults</h3>`, table(columns, chosen.map(row))] : []),
+    ...(fields.length > 0
+      ? [`<details><summary>The recipe, every field</summary>${table(columns, fields.map(row))}</details>`]
       : []),
   );
 }

@@ -7,6 +7,9 @@ export const PALETTE = {
   card: { light: '#f6f8fa', dark: '#151b23' },
   first: { light: '#0969da', dark: '#4493f8' },
   second: { light: '#bc4c00', dark: '#f0883e' },
+  third: { light: '#8250df', dark: '#ab7df8' },
+  fourth: { light: '#1b7c83', dark: '#39c5cf' },
+  fifth: { light: '#bf3989', dark: '#db61a2' },
   good: { light: '#1a7f37', dark: '#3fb950' },
   bad: { light: '#cf222e', dark: '#f85149' },
 } as const;

@@ -40,5 +40,16 @@ img{width:72px;height:72px;background:#fff;border-radius:6px;flex:none;image-ren
 .pairs .caption{grid-column:1/-1;font-size:.8rem;overflow-wrap:anywhere}
 .arrow{color:var(--muted);font-size:1.2rem}
 pre{background:var(--card);border:1px solid var(--grid);border-radius:8px;padding:12px;overflow-x:auto;font-size:.875rem}
+.fed{list-style:none;padding:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(96px,1fr));gap:10px}
+.fed li{font-size:.75rem;color:var(--muted);text-align:center;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+.fed img{display:block;width:100%;height:auto;aspect-ratio:1;padding:0;margin-bottom:3px}
+.classes{width:100%;max-width:640px}
+.classes td{padding-right:10px}
+.classes td:first-child{max-width:14em;overflow:hidden;text-overflow:ellipsis}
+.classes .track{width:50%}
+.classes .track div{background:var(--first);height:.85em;border-radius:3px;min-width:1px;margin-top:.3em}
+.classes .number{text-align:right}
+h3{font-size:.95rem;margin:1.6em 0 .4em}
+pre{user-select:all}
 summary{cursor:pointer;color:var(--muted);font-size:.9rem;margin:.6em 0}
 `.replaceAll('\n', '');

@@ -211,7 +211,7 @@ async function* trainEpoch(context: Context, from: Position): AsyncGenerator<Run
     const left = (recipe.epochs - epoch) * stepsPerEpoch - step;
     const { imagesPerSecond } = pace;
     const etaSeconds = pace.eta(left, recipe.epochs - epoch);
-    yield { type: 'step', epoch, step, loss, lr, imagesPerSecond, etaSeconds };
+    yield { type: 'step', epoch, step, loss, top1: meanOf(position.top1), lr, imagesPerSecond, etaSeconds };
     if (signal?.aborted) return position;
     if (recipe.checkpoint_every > 0 && now - saved >= 60 * recipe.checkpoint_every && step < stepsPerEpoch) {
       yield { type: 'checkpoint', path: await context.save(position) };

@@ -20,7 +20,7 @@ describe.skipIf(!built)('mobileone (built)', () => {
   it('prints help and version', async () => {
     const help = await cli(folder, '--help');
     expect(help.code).toBe(0);
-    for (const verb of ['train', 'eval', 'predict', 'fuse', 'export', 'info', 'bench'])
+    for (const verb of ['train', 'eval', 'predict', 'fuse', 'export', 'runs', 'info', 'bench'])
       expect(help.out).toContain(verb);
     expect((await cli(folder)).out).toBe(help.out);
     const train = await cli(folder, 'train', '--help');
@@ -66,7 +66,7 @@ describe.skipIf(!built)('mobileone (built)', () => {
     expect(result.data).toBe(`val images of ${at('photos')}`);
     const file = await cli(folder, 'eval', 'run/fused.safetensors', 'photos');
     expect(file.out).toContain('all images of photos: 30');
-    expect(file.out).toMatch(/top-1 \d+\.\d\d %/);
+    expect(file.out).toMatch(/top-1 \d+\.\d\d % .* ECE \d+\.\d\d %/);
   });
 
   it('predicts, and tells of what is no image', async () => {

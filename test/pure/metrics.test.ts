@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { tensor } from '../../src/core/tensor.ts';
 import type { Program } from '../../src/engine/engine.ts';
+import { calibrationOf } from '../../src/evaluate/calibration.ts';
 import { classAccuracy, evaluate, mostConfused, worstMistakes } from '../../src/evaluate/evaluate.ts';
 import { addToMean, crossEntropy, meanOf, NO_MEAN, rankOf, softmax, topK } from '../../src/evaluate/metrics.ts';
 
@@ -79,5 +80,27 @@ describe('evaluate', () => {
 
   it('stops when told to', async () => {
     expect(await evaluate(program, batches, 3, AbortSignal.abort())).toBeUndefined();
+  });
+});
+
+describe('calibration', () => {
+  const some = (count: number, right: number, confidence: number) =>
+    Array.from({ length: count }, (_, i) => ({ label: 0, predicted: i < right ? 0 : 1, confidence }));
+
+  it('weighs the gap of every bin by its images', () => {
+    const { ece, overconfidence, bins } = calibrationOf([...some(30, 15, 0.9), ...some(10, 10, 0.5)]);
+    expect(bins).toHaveLength(15);
+    expect(bins.filter(({ count }) => count > 0).map(({ count, accuracy }) => [count, accuracy])).toEqual([
+      [10, 1],
+      [30, 0.5],
+    ]);
+    expect(ece).toBeCloseTo((30 * 40 + 10 * 50) / 40);
+    expect(overconfidence).toBeCloseTo((30 * 40 - 10 * 50) / 40);
+  });
+
+  it('puts the ends into the first and last bin', () => {
+    const { bins, ece } = calibrationOf([...some(1, 1, 1), ...some(1, 0, 0)]);
+    expect([bins[0]!.count, bins[14]!.count, ece]).toEqual([1, 1, 0]);
+    expect(calibrationOf([]).ece).toBe(0);
   });
 });

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { describeDevice } from '../../src/bench/device-node.ts';
 import type { Measurement } from '../../src/bench/measure.ts';
 import type { EpochMetrics } from '../../src/core/events.ts';
+import { calibrationOf } from '../../src/evaluate/calibration.ts';
 import { confusionFigure, latencyFigure } from '../../src/report/bars.ts';
 import { accuracyFigure, lossFigure } from '../../src/report/curves.ts';
 import { drawFigure } from '../../src/report/draw.ts';
@@ -54,9 +55,23 @@ const data: ReportData = {
     },
   ],
   confused: { unit: 'images', pairs: [{ label: 'cat', predicted: '<dog>', value: 3, pictures: [png, png] }] },
+  calibration: {
+    ...calibrationOf([
+      { label: 0, predicted: 0, confidence: 0.9 },
+      { label: 0, predicted: 1, confidence: 0.8 },
+    ]),
+    images: 2,
+  },
+  classes: [
+    { name: 'cat', accuracy: 80, images: 5 },
+    { name: '<dog>', accuracy: 40, images: 5 },
+  ],
+  fed: { images: [{ png, label: '<dog>' }], text: 'The first images.' },
   proofs: [{ name: 'fused against trained', proof }],
   latency: { rows: latency, device: describeDevice(), protocol: '20 rounds of 50 runs' },
   recipe: { lr: 0.1, depths: [1, 2, 3, 1], variant: 's0' },
+  origins: { lr: '--lr' },
+  environment: { seed: '7' },
   command: 'mobileone train "cats & dogs"',
   notes: ['One image was skipped.'],
 };
@@ -75,24 +90,30 @@ test('it shows every part, and escapes names', async () => {
   const titles = [...html.matchAll(/<h2>(.*?)<\/h2>/g)].map((match) => match[1]);
   expect(titles).toEqual([
     'Training',
+    'What training sees',
     'Results',
     'Example predictions',
+    'Accuracy of each class',
     'Most confused pairs',
+    'Can its probabilities be believed?',
     'Proof',
     'Latency',
     'Repeat it',
     'Notes',
   ]);
-  expect(html.match(/<svg /g)).toHaveLength(4);
+  expect(html.match(/<svg /g)).toHaveLength(5);
   // Shapes that are cut out are named; two figures on a page must not share a name.
   const ids = [...html.matchAll(/ id="(.*?)"/g)].map((match) => match[1]);
   expect(new Set(ids).size).toBe(ids.length);
-  expect(html.match(/data:image\/png;base64,iVBORw0KGgo/g)).toHaveLength(3);
+  expect(html.match(/data:image\/png;base64,iVBORw0KGgo/g)).toHaveLength(4);
   for (const part of [
     '75 %',
     '5.0 %',
     '2.5e-7 (bound 1e-4)',
     '0123abcd',
+    'surer than it is right',
+    '<td>lr</td><td>0.1</td><td>--lr</td>',
+    'seed <b>7</b>',
     'mobileone train &quot;cats &amp; dogs&quot;',
     '[1,2,3,1]',
     'One image was skipped.',

@@ -23,6 +23,7 @@ import { planNewRun, planResumedRun, type RunPlan, resolveNewRecipe } from '../p
 import { countImages, showEvents } from '../progress.ts';
 import { makeRunFolder, recordEvents, savePosition } from '../run-folder.ts';
 import { orWhy, writeRunReport } from '../run-report.ts';
+import { recordTensorboard } from '../tensorboard.ts';
 import type { TrainFlags } from '../train-flags.ts';
 
 /** `mobileone train`: plans the run, trains, fuses with a proof; Ctrl-C saves first. Returns the exit code. */
@@ -44,10 +45,9 @@ export async function trainCommand(
     flags.resume === undefined ? await planNewRun(dir, flags, commandLine) : await planResumedRun(dir, flags);
   const { recipe, files } = plan;
   const engine = await openEngine({ name: recipe.engine, threads: recipe.threads, wide: flags.wide });
-  const show = showEvents(io, flags.json === true);
   requireImages(plan.data, recipe);
-  checkMemory(engine, plan);
-  const events = eventSink(plan, show);
+  const show = showEvents(io, flags.json === true, checkMemory(engine, plan));
+  const events = eventSink(plan, show, flags.tensorboard !== false);
   const seen = new Set<string>();
   const loaders = await openLoaders(plan.data, recipe, plan.preprocessing, {
     strict: flags.strict,
@@ -69,6 +69,7 @@ export async function trainCommand(
     if (teacher) events.emit({ type: 'note', message: `Learning from ${teacher.description}.` });
     return await runPlan({ io, plan, engine, loaders, teacher, events, signal, json: flags.json === true });
   } catch (error) {
+    if (events.recording) recordFailure(events, error);
     if (events.recording && !(error instanceof Diverged))
       io.err(`What was trained until the last checkpoint is kept. To go on: mobileone train --resume ${files.folder}`);
     throw error;
@@ -76,6 +77,16 @@ export async function trainCommand(
     interruption.stop();
     await teacher?.close();
     await loaders.close();
+  }
+}
+
+/** Keeps in the run folder why a run ended; where that can't be written either, the error itself says why. */
+function recordFailure(events: EventSink, error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error);
+  try {
+    events.emit({ type: 'failed', diverged: error instanceof Diverged, message });
+  } catch (again) {
+    if (!(again instanceof UserError)) throw again;
   }
 }
 
@@ -234,7 +245,7 @@ interface EventSink {
   readonly recording: boolean;
 }
 
-function eventSink({ files }: RunPlan, show: (event: RunEvent) => void): EventSink {
+function eventSink({ files }: RunPlan, show: (event: RunEvent) => void, tensorboard: boolean): EventSink {
   const waiting: RunEvent[] = [];
   let write: ((event: RunEvent) => void) | undefined;
   return {
@@ -244,7 +255,10 @@ function eventSink({ files }: RunPlan, show: (event: RunEvent) => void): EventSi
       else waiting.push(event);
     },
     record() {
-      write = recordEvents(files);
+      const writers = [recordEvents(files), ...(tensorboard ? [recordTensorboard(files.tensorboard)] : [])];
+      write = (event) => {
+        for (const one of writers) one(event);
+      };
       waiting.splice(0).forEach(write);
     },
     get recording() {

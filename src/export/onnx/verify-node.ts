@@ -59,8 +59,11 @@ export async function verifyOnnx(
   return proof;
 }
 
-/** Logits of the file, which may take one image at a time. */
-async function runFile(session: OnnxSession, exported: Checked, images: Tensor): Promise<Tensor> {
+/** How an exported file takes its images. */
+export type FileInput = Pick<ExportedModel, 'options' | 'preprocessing'>;
+
+/** Logits of the file for uint8 images `[N, H, W, C]`; it may take one image at a time. */
+export async function runFile(session: OnnxSession, exported: FileInput, images: Tensor): Promise<Tensor> {
   const [n, h, w, c] = images.shape as [number, number, number, number];
   const perRun = exported.options.dynamicBatch ? n : 1;
   const logits: Tensor[] = [];
@@ -77,10 +80,7 @@ async function runFile(session: OnnxSession, exported: Checked, images: Tensor):
 }
 
 /** uint8 images `[N, H, W, C]` as the exported model takes them. */
-export function asInput(
-  images: Tensor,
-  { options, preprocessing }: Pick<ExportedModel, 'options' | 'preprocessing'>,
-): Tensor {
+export function asInput(images: Tensor, { options, preprocessing }: FileInput): Tensor {
   if (options.preprocessing && options.layout === 'nhwc') return images;
   const [n, h, w, c] = images.shape as [number, number, number, number];
   const { mean, std } = preprocessing;
