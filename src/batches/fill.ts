@@ -13,21 +13,27 @@ export interface FillOptions {
   readonly augment: Augment | undefined;
 }
 
-/** Writes the images of the given samples, one after the other, into `out` [N, size, size, 3]. */
-export async function fillBatch(
-  read: ReadImage,
-  options: FillOptions,
-  epoch: number,
-  indices: Int32Array,
-  out: Uint8Array,
-): Promise<void> {
+/** One batch to fill. */
+export interface FillRequest {
+  readonly epoch: number;
+  /** The samples. */
+  readonly indices: Int32Array;
+  /** Strength of automatic augmentation in this epoch, 0 to 1. */
+  readonly strength: number;
+  /** Bytes of [N, size, size, 3]. */
+  readonly out: Uint8Array;
+}
+
+/** Writes the images of the given samples, one after the other, into the batch. */
+export async function fillBatch(read: ReadImage, options: FillOptions, batch: FillRequest): Promise<void> {
   const { size, seed } = options;
+  const { epoch, indices, strength, out } = batch;
   const bytes = size * size * 3;
   for (let n = 0; n < indices.length; n++) {
     const index = indices[n]!;
     const image = read(index);
     const source = image instanceof Promise ? await image : image;
-    if (options.augment) augment(source, options.augment, size, random(seed, epoch, index), out, n * bytes);
+    if (options.augment) augment(source, options.augment, size, random(seed, epoch, index), out, n * bytes, strength);
     else out.set(source.data, n * bytes);
   }
 }

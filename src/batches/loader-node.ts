@@ -20,6 +20,8 @@ export interface LoaderOptions {
   /** Shuffled, augmented, last partial batch dropped; else in order, last batch padded by repetition. */
   readonly train: boolean;
   readonly augment: Augment;
+  /** The phase of an epoch of training; without it, augmentation is always at full strength. */
+  readonly phaseOf?: ((epoch: number) => { readonly strength: number }) | undefined;
   readonly seed: number;
   /** How training orders the samples of an epoch; default `shuffle`. */
   readonly sampler?: Sampler | undefined;
@@ -110,18 +112,29 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
     images: good.length,
     skipped: index.skipped,
     epoch: (epoch, fromStep = 0) =>
-      batches(pool, dataset, order(epoch), { epoch, fromStep, stepsPerEpoch, batchSize, size }),
+      batches(pool, dataset, order(epoch), {
+        epoch,
+        fromStep,
+        stepsPerEpoch,
+        batchSize,
+        size,
+        strength: options.phaseOf?.(epoch).strength ?? 1,
+      }),
     close: () => pool.close(),
   };
 }
 
-async function* batches(
-  pool: Pool,
-  dataset: Dataset,
-  order: Int32Array,
-  range: { epoch: number; fromStep: number; stepsPerEpoch: number; batchSize: number; size: number },
-): AsyncGenerator<Batch> {
-  const { epoch, stepsPerEpoch, batchSize, size } = range;
+interface EpochRange {
+  readonly epoch: number;
+  readonly fromStep: number;
+  readonly stepsPerEpoch: number;
+  readonly batchSize: number;
+  readonly size: number;
+  readonly strength: number;
+}
+
+async function* batches(pool: Pool, dataset: Dataset, order: Int32Array, range: EpochRange): AsyncGenerator<Batch> {
+  const { epoch, stepsPerEpoch, batchSize, size, strength } = range;
   const start = (step: number): Promise<Batch> => {
     const first = step * batchSize;
     const count = Math.min(batchSize, order.length - first);
@@ -131,7 +144,8 @@ async function* batches(
     const images = { shape: [batchSize, size, size, 3], data };
     const sets = dataset.multiLabel && Array.from(indices, (i) => dataset.samples[i]!.labels ?? []);
     const several = sets ? { labelSets: sets } : {};
-    const ready = pool.fill(epoch, indices, data).then(() => ({ images, labels, indices, count, ...several }));
+    const request = { epoch, indices, strength, out: data };
+    const ready = pool.fill(request).then(() => ({ images, labels, indices, count, ...several }));
     ready.catch(() => {}); // a failure is met when the batch is awaited, not before
     return ready;
   };

@@ -40,6 +40,17 @@ export interface FourField<T> extends FieldBase<T> {
   readonly above?: boolean;
 }
 
+/** A list of any length; an empty one is written `none`. */
+export interface ListField<T> extends FieldBase<T> {
+  readonly type: 'integers' | 'numbers';
+  readonly min: number;
+  readonly max?: number;
+  readonly above?: boolean;
+  readonly below?: boolean;
+  /** Whether the list may be empty. */
+  readonly none?: boolean;
+}
+
 export interface BooleanField<T> extends FieldBase<T> {
   readonly type: 'boolean';
 }
@@ -56,7 +67,9 @@ export type FieldOf<T> = [NonNullable<T>] extends [number]
     ? BooleanField<T>
     : [NonNullable<T>] extends [FourNumbers]
       ? FourField<T>
-      : TextField<T>;
+      : [NonNullable<T>] extends [readonly number[]]
+        ? ListField<T>
+        : TextField<T>;
 
 export type Field = { [K in FieldName]: FieldOf<Recipe[K]> }[FieldName];
 
@@ -416,6 +429,49 @@ export const FIELDS: { readonly [K in FieldName]: FieldOf<Recipe[K]> } = {
     min: 0,
     max: 0.5,
     text: 'Color jitter: hue shifted by up to this share of the color circle. 0 switches it off.',
+  },
+  auto_augment: {
+    group: 'augmentation',
+    type: 'text',
+    default: 'none',
+    choices: ['none', 'autoaugment', 'randaugment'],
+    auto: "the paper's for the variant (s2, s3 and s4: autoaugment, others: none)",
+    text: "Automatic operations after crop and flip: autoaugment (its ImageNet policy) or randaugment, both as torchvision's defaults (nearest neighbors, black outside).",
+  },
+  auto_augment_strength: {
+    group: 'augmentation',
+    type: 'numbers',
+    default: [1],
+    min: 0,
+    max: 1,
+    text: 'Factor of all magnitudes of auto_augment: one number, or one for each phase of the run (paper: 0.3,0.7,1).',
+  },
+  rand_augment_n: {
+    group: 'augmentation',
+    type: 'integer',
+    default: 2,
+    min: 1,
+    max: 20,
+    text: 'Operations that randaugment applies to an image.',
+  },
+  rand_augment_m: {
+    group: 'augmentation',
+    type: 'number',
+    default: 9,
+    min: 0,
+    max: 30,
+    text: 'Magnitude of randaugment, of 30.',
+  },
+  phase_starts: {
+    group: 'augmentation',
+    type: 'numbers',
+    default: null,
+    min: 0,
+    above: true,
+    max: 1,
+    below: true,
+    auto: "three phases: the paper's 0.125,0.375 (epochs 38 and 113 of 300); another number of phases: equal parts",
+    text: 'Where the second and further phases of the run begin, as shares of its epochs.',
   },
 
   val_fraction: {

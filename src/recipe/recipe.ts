@@ -7,6 +7,8 @@ export type OptimizerName = 'sgd' | 'adamw';
 
 export type LossName = 'ce' | 'bce';
 
+export type AutoAugmentName = 'none' | 'autoaugment' | 'randaugment';
+
 /** `null` means "auto": taken from the variant, the batch size or the machine, as the field's text says. */
 export interface Recipe {
   readonly variant: string;
@@ -59,6 +61,11 @@ export interface Recipe {
   readonly contrast: number;
   readonly saturation: number;
   readonly hue: number;
+  readonly auto_augment: AutoAugmentName | null;
+  readonly auto_augment_strength: readonly number[];
+  readonly rand_augment_n: number;
+  readonly rand_augment_m: number;
+  readonly phase_starts: readonly number[] | null;
 
   readonly val_fraction: number;
   readonly crop_pct: number;
@@ -84,4 +91,9 @@ export function baseLearningRate({ lr, optimizer, batch_size }: Recipe): number 
 /** Images that a run of the training step sees. */
 export function microBatchSize({ micro_batch_size, batch_size }: Recipe): number {
   return micro_batch_size ?? batch_size;
+}
+
+/** The automatic augmentation of a run; auto is the paper's choice (§4.1): none for S0 and S1, AutoAugment for larger ones. */
+export function autoAugmentOf({ auto_augment, variant }: Recipe): AutoAugmentName {
+  return auto_augment ?? (['s2', 's3', 's4'].includes(variant) ? 'autoaugment' : 'none');
 }

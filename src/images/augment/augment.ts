@@ -1,7 +1,8 @@
-/** One training image: crop and resize in one pass, flip, affine, color; nothing outside the crop is touched. */
+/** One training image: crop and resize in one pass, flip, affine, automatic operations, color; nothing outside the crop is touched. */
 import type { Random } from '../../core/random.ts';
 import { type RgbImage, resizeRegion } from '../resize.ts';
 import { applyAffine, randomAffine } from './affine.ts';
+import { autoAugment } from './auto-augment.ts';
 import { jitterColors } from './color.ts';
 import { randomCrop } from './crop.ts';
 import type { Augment } from './options.ts';
@@ -10,7 +11,7 @@ export type { Augment } from './options.ts';
 
 let before = new Uint8Array(0);
 
-/** Writes an augmented [size, size, 3] picture of `source` into `out` at `offset`. */
+/** Writes an augmented [size, size, 3] picture of `source` into `out` at `offset`; `strength` is that of `options.auto`. */
 export function augment(
   source: RgbImage,
   options: Augment,
@@ -18,6 +19,7 @@ export function augment(
   rng: Random,
   out: Uint8Array,
   offset: number,
+  strength = 1,
 ): void {
   const box = randomCrop(source.width, source.height, options.cropScale, options.cropRatio, rng);
   const flip = rng.uniform() < options.hflip;
@@ -29,5 +31,6 @@ export function augment(
   } else {
     resizeRegion(source, box, { out, offset, width: size, height: size, flip });
   }
+  if (options.auto) autoAugment(out.subarray(offset, offset + bytes), size, options.auto, strength, rng);
   if (options.colorJitter) jitterColors(out, offset, size * size, options.colorJitter, rng);
 }

@@ -22,4 +22,8 @@ export interface Augment {
     readonly saturation: number;
     readonly hue: number;
   };
+  /** A learned or random sequence of operations; RandAugment: how many, and their magnitude from 0 to 30. */
+  readonly auto?:
+    | { readonly policy: 'autoaugment' }
+    | { readonly policy: 'randaugment'; readonly ops: number; readonly magnitude: number };
 }
