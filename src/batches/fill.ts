@@ -1,6 +1,7 @@
 /** Fills a batch: the same code in worker threads and in process. */
 import { random } from '../core/random.ts';
 import { type Augment, augment } from '../images/augment/augment.ts';
+import { applyMix, type Mix } from '../images/augment/mix.ts';
 import type { RgbImage } from '../images/resize.ts';
 
 /** Gives a decoded image by its index in the data set. */
@@ -20,6 +21,8 @@ export interface FillRequest {
   readonly indices: Int32Array;
   /** Strength of automatic augmentation in this epoch, 0 to 1. */
   readonly strength: number;
+  /** How the images are mixed at last. */
+  readonly mix?: Mix | undefined;
   /** Bytes of [N, size, size, 3]. */
   readonly out: Uint8Array;
 }
@@ -36,4 +39,5 @@ export async function fillBatch(read: ReadImage, options: FillOptions, batch: Fi
     if (options.augment) augment(source, options.augment, size, random(seed, epoch, index), out, n * bytes, strength);
     else out.set(source.data, n * bytes);
   }
+  if (batch.mix) applyMix(out, size, batch.mix);
 }

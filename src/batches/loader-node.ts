@@ -1,12 +1,14 @@
 /**
  * Batches of a data set. Sample i of epoch e draws from random(seed, e, i), and the order of epoch e from
- * random(seed, e), so any number of threads gives the same batches.
+ * random(seed, e), and the mix of a batch from random(seed, e, step, "mix"), so any number of threads gives the same batches.
  */
 
 import { UserError } from '../core/errors.ts';
+import { hashText, random } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { type Dataset, placeOf } from '../data/dataset.ts';
 import type { Augment } from '../images/augment/augment.ts';
+import { drawMix, type Mix, type MixOptions } from '../images/augment/mix.ts';
 import type { Preprocessing } from '../images/preprocess.ts';
 import { type Geometry, openCache, type SkippedImage } from './cache-node.ts';
 import { epochOrder, type Sampler } from './order.ts';
@@ -20,6 +22,8 @@ export interface LoaderOptions {
   /** Shuffled, augmented, last partial batch dropped; else in order, last batch padded by repetition. */
   readonly train: boolean;
   readonly augment: Augment;
+  /** Mixes the images of each training batch with one another. */
+  readonly mix?: MixOptions | undefined;
   /** The phase of an epoch of training; without it, augmentation is always at full strength. */
   readonly phaseOf?: ((epoch: number) => { readonly strength: number }) | undefined;
   readonly seed: number;
@@ -50,6 +54,8 @@ export interface Batch {
   readonly indices: Int32Array;
   /** Real samples; the rest of the batch repeats them. */
   readonly count: number;
+  /** How the images are mixed; their labels are their own. */
+  readonly mix?: Mix | undefined;
 }
 
 export interface Loader {
@@ -63,6 +69,8 @@ export interface Loader {
 
 /** Batches made ahead of the one in use. */
 const PREFETCH = 3;
+
+const MIX = hashText('mix');
 
 /** Images for training keep enough pixels for the smallest crop to fill the input. */
 function geometryOf({ train, size, augment, preprocessing }: LoaderOptions): Geometry {
@@ -118,6 +126,8 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
         stepsPerEpoch,
         batchSize,
         size,
+        mix: train ? options.mix : undefined,
+        seed,
         strength: options.phaseOf?.(epoch).strength ?? 1,
       }),
     close: () => pool.close(),
@@ -131,6 +141,8 @@ interface EpochRange {
   readonly batchSize: number;
   readonly size: number;
   readonly strength: number;
+  readonly mix: MixOptions | undefined;
+  readonly seed: number;
 }
 
 async function* batches(pool: Pool, dataset: Dataset, order: Int32Array, range: EpochRange): AsyncGenerator<Batch> {
@@ -144,8 +156,9 @@ async function* batches(pool: Pool, dataset: Dataset, order: Int32Array, range: 
     const images = { shape: [batchSize, size, size, 3], data };
     const sets = dataset.multiLabel && Array.from(indices, (i) => dataset.samples[i]!.labels ?? []);
     const several = sets ? { labelSets: sets } : {};
-    const request = { epoch, indices, strength, out: data };
-    const ready = pool.fill(request).then(() => ({ images, labels, indices, count, ...several }));
+    const mix = range.mix && drawMix(range.mix, batchSize, size, random(range.seed, epoch, step, MIX));
+    const request = { epoch, indices, strength, mix, out: data };
+    const ready = pool.fill(request).then(() => ({ images, labels, indices, count, mix, ...several }));
     ready.catch(() => {}); // a failure is met when the batch is awaited, not before
     return ready;
   };

@@ -4,7 +4,7 @@ export interface EpochMetrics {
   readonly epoch: number;
   /** Mean training loss of the epoch. */
   readonly trainLoss: number;
-  /** Training top-1 in percent, on the augmented images as they were seen. */
+  /** Training top-1 in percent, on the augmented images as they were seen; of mixed images, against their own labels. */
   readonly trainTop1: number;
   readonly valLoss: number;
   /** Percent. */

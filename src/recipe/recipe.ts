@@ -9,6 +9,8 @@ export type LossName = 'ce' | 'bce';
 
 export type AutoAugmentName = 'none' | 'autoaugment' | 'randaugment';
 
+export type EraseMode = 'const' | 'rand' | 'pixel';
+
 /** `null` means "auto": taken from the variant, the batch size or the machine, as the field's text says. */
 export interface Recipe {
   readonly variant: string;
@@ -66,6 +68,13 @@ export interface Recipe {
   readonly rand_augment_n: number;
   readonly rand_augment_m: number;
   readonly phase_starts: readonly number[] | null;
+  readonly reprob: number;
+  readonly remode: EraseMode;
+  readonly recount: number;
+  readonly mixup: number;
+  readonly cutmix: number;
+  readonly mixup_prob: number;
+  readonly mixup_switch_prob: number;
 
   readonly val_fraction: number;
   readonly crop_pct: number;

@@ -96,6 +96,13 @@ const CONDITIONS: readonly {
     holds: (recipe) => autoAugmentOf(recipe) !== 'none',
     needs: '--auto-augment autoaugment or randaugment',
   },
+  { fields: ['remode', 'recount'], holds: ({ reprob }) => reprob > 0, needs: '--reprob 0.25' },
+  { fields: ['mixup_prob'], holds: ({ mixup, cutmix }) => mixup > 0 || cutmix > 0, needs: '--mixup 0.2 or --cutmix 1' },
+  {
+    fields: ['mixup_switch_prob'],
+    holds: ({ mixup, cutmix }) => mixup > 0 && cutmix > 0,
+    needs: 'both --mixup and --cutmix',
+  },
 ];
 
 /** Refuses flags without effect. (Files may hold every field.) */

@@ -5,7 +5,7 @@
 import type { EpochMetrics, RunEvent } from '../core/events.ts';
 import type { StateDict } from '../core/tensor.ts';
 import type { Engine } from '../engine/engine.ts';
-import { type Evaluation, evaluate, type LabeledBatch } from '../evaluate/evaluate.ts';
+import { type Evaluation, evaluate } from '../evaluate/evaluate.ts';
 import { addToMean, meanOf, NO_MEAN, type RunningMean } from '../evaluate/metrics.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { Recipe } from '../recipe/recipe.ts';
@@ -14,12 +14,12 @@ import { measurePace, type Pace } from './pace.ts';
 import { compilePrograms, type Programs } from './programs.ts';
 import { recalibrate } from './recalibrate.ts';
 import type { Teacher } from './teacher.ts';
-import { ratesAt, update } from './update.ts';
+import { ratesAt, type TrainingBatch, update } from './update.ts';
 
-/** Batches of an epoch, as a loader gives them. */
+/** Batches of an epoch, as a loader gives them; mixed ones say how. */
 export interface BatchSource {
   readonly stepsPerEpoch: number;
-  epoch(epoch: number, fromStep?: number): AsyncIterable<LabeledBatch>;
+  epoch(epoch: number, fromStep?: number): AsyncIterable<TrainingBatch>;
 }
 
 /** Where a run stands: with the state, all that resuming needs. */

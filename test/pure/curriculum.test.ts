@@ -28,6 +28,9 @@ test.each([
   [{ auto_augment: 'randaugment', phase_starts: '0.5' }, 'begins 2 phases, but the recipe has 1'],
   [{ auto_augment: 'randaugment', auto_augment_strength: '0.1,0.5,1', phase_starts: '0.5,0.25' }, 'must rise'],
   [{ auto_augment_strength: '0.1,0.5,1' }, '--auto-augment-strength would have no effect'],
+  [{ remode: 'rand' }, '--remode would have no effect'],
+  [{ mixup_prob: 0.5 }, '--mixup-prob would have no effect'],
+  [{ mixup: 0.2, mixup_switch_prob: 0.5 }, '--mixup-switch-prob would have no effect'],
   [{ auto_augment: 'autoaugment', rand_augment_m: 3 }, '--rand-augment-m would have no effect'],
 ])('refuses %o', (flags, message) => {
   expect(() => recipeOf(flags)).toThrow(UserError);

@@ -1,10 +1,11 @@
-/** One training image: crop and resize in one pass, flip, affine, automatic operations, color; nothing outside the crop is touched. */
+/** One training image: crop and resize in one pass, flip, affine, automatic operations, color, erasing; nothing outside the crop is touched. */
 import type { Random } from '../../core/random.ts';
 import { type RgbImage, resizeRegion } from '../resize.ts';
 import { applyAffine, randomAffine } from './affine.ts';
 import { autoAugment } from './auto-augment.ts';
 import { jitterColors } from './color.ts';
 import { randomCrop } from './crop.ts';
+import { erase } from './erase.ts';
 import type { Augment } from './options.ts';
 
 export type { Augment } from './options.ts';
@@ -31,6 +32,8 @@ export function augment(
   } else {
     resizeRegion(source, box, { out, offset, width: size, height: size, flip });
   }
-  if (options.auto) autoAugment(out.subarray(offset, offset + bytes), size, options.auto, strength, rng);
+  const pixels = out.subarray(offset, offset + bytes);
+  if (options.auto) autoAugment(pixels, size, options.auto, strength, rng);
   if (options.colorJitter) jitterColors(out, offset, size * size, options.colorJitter, rng);
+  if (options.erase) erase(pixels, size, options.erase, rng);
 }
