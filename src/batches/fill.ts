@@ -8,7 +8,6 @@ import type { RgbImage } from '../images/resize.ts';
 export type ReadImage = (index: number) => RgbImage | Promise<RgbImage>;
 
 export interface FillOptions {
-  readonly size: number;
   readonly seed: number;
   /** Undefined for evaluation, whose images come ready. */
   readonly augment: Augment | undefined;
@@ -17,6 +16,8 @@ export interface FillOptions {
 /** One batch to fill. */
 export interface FillRequest {
   readonly epoch: number;
+  /** Pixels of the square images. */
+  readonly size: number;
   /** The samples. */
   readonly indices: Int32Array;
   /** Strength of automatic augmentation in this epoch, 0 to 1. */
@@ -29,8 +30,8 @@ export interface FillRequest {
 
 /** Writes the images of the given samples, one after the other, into the batch. */
 export async function fillBatch(read: ReadImage, options: FillOptions, batch: FillRequest): Promise<void> {
-  const { size, seed } = options;
-  const { epoch, indices, strength, out } = batch;
+  const { seed } = options;
+  const { epoch, size, indices, strength, out } = batch;
   const bytes = size * size * 3;
   for (let n = 0; n < indices.length; n++) {
     const index = indices[n]!;

@@ -17,15 +17,15 @@ import { openPool, type Pool } from './pool-node.ts';
 export interface LoaderOptions {
   readonly dataset: Dataset;
   readonly batchSize: number;
-  /** Pixels of the square images. */
+  /** Pixels of the square images; in training the largest, for which decoded images are kept. */
   readonly size: number;
   /** Shuffled, augmented, last partial batch dropped; else in order, last batch padded by repetition. */
   readonly train: boolean;
   readonly augment: Augment;
   /** Mixes the images of each training batch with one another. */
   readonly mix?: MixOptions | undefined;
-  /** The phase of an epoch of training; without it, augmentation is always at full strength. */
-  readonly phaseOf?: ((epoch: number) => { readonly strength: number }) | undefined;
+  /** Size (at most `size`) and strength of augmentation in an epoch of training; default: `size` and 1. */
+  readonly phaseOf?: ((epoch: number) => { readonly size: number; readonly strength: number }) | undefined;
   readonly seed: number;
   /** How training orders the samples of an epoch; default `shuffle`. */
   readonly sampler?: Sampler | undefined;
@@ -107,7 +107,7 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
       index,
       samples: samples.map(placeOf),
       geometry,
-      options: { size, seed, augment: train ? options.augment : undefined },
+      options: { seed, augment: train ? options.augment : undefined },
     },
     workers,
   );
@@ -125,10 +125,9 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
         fromStep,
         stepsPerEpoch,
         batchSize,
-        size,
         mix: train ? options.mix : undefined,
         seed,
-        strength: options.phaseOf?.(epoch).strength ?? 1,
+        ...((train && options.phaseOf?.(epoch)) || { size, strength: 1 }),
       }),
     close: () => pool.close(),
   };
@@ -157,7 +156,7 @@ async function* batches(pool: Pool, dataset: Dataset, order: Int32Array, range: 
     const sets = dataset.multiLabel && Array.from(indices, (i) => dataset.samples[i]!.labels ?? []);
     const several = sets ? { labelSets: sets } : {};
     const mix = range.mix && drawMix(range.mix, batchSize, size, random(range.seed, epoch, step, MIX));
-    const request = { epoch, indices, strength, mix, out: data };
+    const request = { epoch, size, indices, strength, mix, out: data };
     const ready = pool.fill(request).then(() => ({ images, labels, indices, count, mix, ...several }));
     ready.catch(() => {}); // a failure is met when the batch is awaited, not before
     return ready;

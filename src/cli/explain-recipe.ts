@@ -1,6 +1,6 @@
 /** `mobileone train --explain`: every value of the recipe, what `auto` comes to, and where the value is from. */
 import { modelConfig } from '../models/registry.ts';
-import { phaseStarts } from '../recipe/curriculum.ts';
+import { phaseSizes, phaseStarts } from '../recipe/curriculum.ts';
 import { valueText } from '../recipe/document.ts';
 import { FIELD_NAMES } from '../recipe/fields.ts';
 import { autoAugmentOf, baseLearningRate, type FieldName, type Recipe } from '../recipe/recipe.ts';
@@ -22,7 +22,7 @@ async function automatic(recipe: Recipe): Promise<Partial<Record<FieldName, unkn
   const { threads } = (await openEngine({ name: recipe.engine })).capabilities();
   const lr = baseLearningRate(recipe);
   const [auto_augment, phase_starts] = [autoAugmentOf(recipe), phaseStarts(recipe)];
-  const data = { workers: defaultWorkers(), auto_augment, phase_starts };
+  const data = { workers: defaultWorkers(), auto_augment, phase_starts, progressive: phaseSizes(recipe) };
   return { num_conv_branches, depths, widths, se_blocks, lr, threads, ...data };
 }
 

@@ -35,6 +35,8 @@ export type RunEvent =
   | { readonly type: 'note'; readonly message: string }
   | { readonly type: 'warning'; readonly message: string }
   | { readonly type: 'skipped'; readonly path: string; readonly reason: string }
+  /** From this epoch on, training images are of another size. */
+  | { readonly type: 'phase'; readonly epoch: number; readonly size: number }
   | {
       readonly type: 'step';
       readonly epoch: number;

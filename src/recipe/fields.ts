@@ -1,6 +1,7 @@
 /**
  * The one table of recipe fields: defaults, ranges, flags, documentation and JSON schema are all made from it.
- * Defaults are the paper's recipe (§4.1), but for the batch: 256 images at 224 px take 2.8 GB of memory.
+ * Defaults are the paper's recipe (§4.1), but for the batch (256 images at 224 px take 2.8 GB of memory), the phases and
+ * AutoAugment, which the preset `paper` adds.
  */
 import type { FieldName, FourNumbers, Recipe } from './recipe.ts';
 
@@ -461,6 +462,16 @@ export const FIELDS: { readonly [K in FieldName]: FieldOf<Recipe[K]> } = {
     min: 0,
     max: 30,
     text: 'Magnitude of randaugment, of 30.',
+  },
+  progressive: {
+    group: 'augmentation',
+    type: 'integers',
+    default: [],
+    min: 32,
+    max: 1024,
+    none: true,
+    auto: "the paper's 160,192,224 in proportion to size",
+    text: 'Sides of the training images by phase, the last one equal to size: small images first make early epochs fast. Evaluation is always at size.',
   },
   phase_starts: {
     group: 'augmentation',

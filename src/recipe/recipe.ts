@@ -67,6 +67,7 @@ export interface Recipe {
   readonly auto_augment_strength: readonly number[];
   readonly rand_augment_n: number;
   readonly rand_augment_m: number;
+  readonly progressive: readonly number[] | null;
   readonly phase_starts: readonly number[] | null;
   readonly reprob: number;
   readonly remode: EraseMode;

@@ -30,7 +30,7 @@ async function loaderOptions(name: string, over: Partial<LoaderOptions> = {}): P
       erase: { probability: 0.7, mode: 'pixel', count: 2, mean: [0.5, 0.4, 0.3], std: [0.2, 0.2, 0.2] },
     },
     mix: { mixup: 0.8, cutmix: 1, prob: 0.9, switchProb: 0.5 },
-    phaseOf: (epoch) => ({ strength: epoch / 4 }),
+    phaseOf: (epoch) => ({ size: epoch < 1 ? 12 : 16, strength: epoch / 4 }),
     seed: 3,
     workers: 0,
     preprocessing: { ...DEFAULT_PREPROCESSING, size: 16 },
@@ -61,8 +61,11 @@ test('any number of threads gives the same batches, from any step on', async () 
   expect(inProcess.some(({ mix }) => mix !== undefined)).toBe(true);
   expect(await drain(await loaderOptions('many'), 3)).not.toEqual(inProcess);
   expect(await drain(await loaderOptions('many'), 2, 2)).toEqual(inProcess.slice(2));
+  const small = await drain(await loaderOptions('many'), 0);
+  expect(small.map(({ images }) => images.length)).toEqual(Array(5).fill(4 * 12 * 12 * 3));
   if (!built) return console.log('without dist/loader-worker.js the loader is tested in process only: npm run build');
   expect(await drain(await loaderOptions('many', { workers: 1 }), 2)).toEqual(inProcess);
+  expect(await drain(await loaderOptions('many', { workers: 3 }), 0)).toEqual(small);
   expect(await drain(await loaderOptions('many', { workers: 3 }), 2, 2)).toEqual(inProcess.slice(2));
 });
 
