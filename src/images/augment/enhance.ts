@@ -64,7 +64,8 @@ export function sharpness(pixels: Uint8Array, size: number, factor: number): voi
   scaleDifferences(factor);
   for (let y = 1; y < size - 1; y++) {
     for (let i = y * line + channels, end = (y + 1) * line - channels; i < end; i++) {
-      const [above, below] = [i - line, i + line];
+      const above = i - line;
+      const below = i + line;
       const sum =
         input[above - channels]! +
         input[above]! +

@@ -91,7 +91,8 @@ export function applyMix(images: Uint8Array, size: number, { share, partner, box
 function blend(a: Uint8Array, b: Uint8Array, own: number): void {
   const rest = 65536 - own;
   for (let i = 0; i < a.length; i++) {
-    const [p, q] = [a[i]!, b[i]!];
+    const p = a[i]!;
+    const q = b[i]!;
     a[i] = (own * p + rest * q + 32768) >> 16;
     b[i] = (own * q + rest * p + 32768) >> 16;
   }
