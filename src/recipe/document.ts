@@ -1,5 +1,6 @@
 /** The recipe's documentation and JSON schema, made from the field table. */
-import { FIELD_NAMES, FIELDS, type Field, type FieldGroup } from './fields.ts';
+import type { FieldGroup } from './field.ts';
+import { FIELD_NAMES, FIELDS, type Field } from './fields.ts';
 import { flagOf, rangeText } from './parse.ts';
 import { PRESETS } from './presets.ts';
 import type { FieldName } from './recipe.ts';
