@@ -23,7 +23,12 @@ function image(label: number, index: number, size: number): Uint8Array {
 }
 
 /** Batches of images whose color tells the class; shuffled a new way each epoch when training. */
-export function source(images: number, batch: number, shuffle: boolean, sizeOf = (_: number) => SIZE): BatchSource {
+export function source(
+  images: number,
+  batch: number,
+  shuffle: boolean,
+  sizeOf: (epoch: number) => number,
+): BatchSource {
   const stepsPerEpoch = shuffle ? Math.floor(images / batch) : Math.ceil(images / batch);
   return {
     stepsPerEpoch,
