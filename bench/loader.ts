@@ -1,7 +1,7 @@
 /**
  * Images per second of the loader with a warm cache: crop, resize and flip for training; and per second of processor
  * time over all threads, which stays meaningful on a machine that is busy with other things.
- * Usage: node build/bench-loader.js [DIR] [--size 112] [--workers 0,1,2] [--steps 40]. Prints one JSON object a line.
+ * Usage: node build/bench-loader.js [DIR] [--size 112] [--workers 0,1,2] [--steps 40] [--autoaugment]. Prints one JSON object a line.
  */
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -15,6 +15,7 @@ const { values, positionals } = parseArgs({
     size: { type: 'string', default: '64,112,224' },
     workers: { type: 'string', default: '0,1,2' },
     steps: { type: 'string', default: '40' },
+    autoaugment: { type: 'boolean', default: false },
   },
 });
 const folder = positionals[0] ?? '../shared/data/clothing';
@@ -31,7 +32,12 @@ for (const size of values.size.split(',').map(Number)) {
       batchSize,
       size,
       train: true,
-      augment: { cropScale: [0.25, 1], cropRatio: [3 / 4, 4 / 3], hflip: 0.5 },
+      augment: {
+        cropScale: [0.25, 1],
+        cropRatio: [3 / 4, 4 / 3],
+        hflip: 0.5,
+        ...(values.autoaugment ? { auto: { policy: 'autoaugment' } } : {}),
+      },
       seed: 0,
       workers,
       preprocessing: { ...DEFAULT_PREPROCESSING, size },
@@ -49,7 +55,7 @@ for (const size of values.size.split(',').map(Number)) {
     console.log(
       JSON.stringify({
         bench: 'loader',
-        subject: `${size}px, ${workers} workers`,
+        subject: `${size}px, ${workers} workers${values.autoaugment ? ', AutoAugment' : ''}`,
         value: Math.round(rate),
         unit: 'images/s',
         perCpuSecond: Math.round((steps * batchSize * 1e6) / (user + system)),

@@ -19,6 +19,7 @@ export { type ExportedModel, type ExportOptions, exportOnnx } from './export/onn
 export { decodeImage, evalImage } from './images/decode-node.ts';
 export { DEFAULT_PREPROCESSING, type Preprocessing } from './images/preprocess.ts';
 export * from './index.ts';
+export { type Phase, phaseAt } from './recipe/curriculum.ts';
 export { DEFAULT_RECIPE } from './recipe/fields.ts';
 export type { Recipe } from './recipe/recipe.ts';
 export { resolveRecipe } from './recipe/resolve.ts';

@@ -1,12 +1,14 @@
 /**
  * Batches of a data set. Sample i of epoch e draws from random(seed, e, i), and the order of epoch e from
- * random(seed, e), so any number of threads gives the same batches.
+ * random(seed, e), and the mix of a batch from random(seed, e, step, "mix"), so any number of threads gives the same batches.
  */
 
 import { UserError } from '../core/errors.ts';
+import { hashText, random } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { type Dataset, placeOf } from '../data/dataset.ts';
 import type { Augment } from '../images/augment/augment.ts';
+import { drawMix, type Mix, type MixOptions } from '../images/augment/mix.ts';
 import type { Preprocessing } from '../images/preprocess.ts';
 import { type Geometry, openCache, type SkippedImage } from './cache-node.ts';
 import { epochOrder, type Sampler } from './order.ts';
@@ -15,11 +17,15 @@ import { openPool, type Pool } from './pool-node.ts';
 export interface LoaderOptions {
   readonly dataset: Dataset;
   readonly batchSize: number;
-  /** Pixels of the square images. */
+  /** Pixels of the square images; in training the largest, for which decoded images are kept. */
   readonly size: number;
   /** Shuffled, augmented, last partial batch dropped; else in order, last batch padded by repetition. */
   readonly train: boolean;
   readonly augment: Augment;
+  /** Mixes the images of each training batch with one another. */
+  readonly mix?: MixOptions | undefined;
+  /** Size (at most `size`) and strength of augmentation in an epoch of training; default: `size` and 1. */
+  readonly phaseOf?: ((epoch: number) => { readonly size: number; readonly strength: number }) | undefined;
   readonly seed: number;
   /** How training orders the samples of an epoch; default `shuffle`. */
   readonly sampler?: Sampler | undefined;
@@ -48,6 +54,8 @@ export interface Batch {
   readonly indices: Int32Array;
   /** Real samples; the rest of the batch repeats them. */
   readonly count: number;
+  /** How the images are mixed; their labels are their own. */
+  readonly mix?: Mix | undefined;
 }
 
 export interface Loader {
@@ -61,6 +69,8 @@ export interface Loader {
 
 /** Batches made ahead of the one in use. */
 const PREFETCH = 3;
+
+const MIX = hashText('mix');
 
 /** Images for training keep enough pixels for the smallest crop to fill the input. */
 function geometryOf({ train, size, augment, preprocessing }: LoaderOptions): Geometry {
@@ -97,7 +107,7 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
       index,
       samples: samples.map(placeOf),
       geometry,
-      options: { size, seed, augment: train ? options.augment : undefined },
+      options: { seed, augment: train ? options.augment : undefined },
     },
     workers,
   );
@@ -110,18 +120,32 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
     images: good.length,
     skipped: index.skipped,
     epoch: (epoch, fromStep = 0) =>
-      batches(pool, dataset, order(epoch), { epoch, fromStep, stepsPerEpoch, batchSize, size }),
+      batches(pool, dataset, order(epoch), {
+        epoch,
+        fromStep,
+        stepsPerEpoch,
+        batchSize,
+        mix: train ? options.mix : undefined,
+        seed,
+        ...((train && options.phaseOf?.(epoch)) || { size, strength: 1 }),
+      }),
     close: () => pool.close(),
   };
 }
 
-async function* batches(
-  pool: Pool,
-  dataset: Dataset,
-  order: Int32Array,
-  range: { epoch: number; fromStep: number; stepsPerEpoch: number; batchSize: number; size: number },
-): AsyncGenerator<Batch> {
-  const { epoch, stepsPerEpoch, batchSize, size } = range;
+interface EpochRange {
+  readonly epoch: number;
+  readonly fromStep: number;
+  readonly stepsPerEpoch: number;
+  readonly batchSize: number;
+  readonly size: number;
+  readonly strength: number;
+  readonly mix: MixOptions | undefined;
+  readonly seed: number;
+}
+
+async function* batches(pool: Pool, dataset: Dataset, order: Int32Array, range: EpochRange): AsyncGenerator<Batch> {
+  const { epoch, stepsPerEpoch, batchSize, size, strength } = range;
   const start = (step: number): Promise<Batch> => {
     const first = step * batchSize;
     const count = Math.min(batchSize, order.length - first);
@@ -131,7 +155,9 @@ async function* batches(
     const images = { shape: [batchSize, size, size, 3], data };
     const sets = dataset.multiLabel && Array.from(indices, (i) => dataset.samples[i]!.labels ?? []);
     const several = sets ? { labelSets: sets } : {};
-    const ready = pool.fill(epoch, indices, data).then(() => ({ images, labels, indices, count, ...several }));
+    const mix = range.mix && drawMix(range.mix, batchSize, size, random(range.seed, epoch, step, MIX));
+    const request = { epoch, size, indices, strength, mix, out: data };
+    const ready = pool.fill(request).then(() => ({ images, labels, indices, count, mix, ...several }));
     ready.catch(() => {}); // a failure is met when the batch is awaited, not before
     return ready;
   };

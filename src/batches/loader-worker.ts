@@ -7,10 +7,10 @@ import type { WorkerReply, WorkerRequest, WorkerSetup } from './messages.ts';
 const { index, samples, geometry, options } = workerData as WorkerSetup;
 const { read } = openImageReader(index, samples, geometry);
 
-parentPort!.on('message', async ({ id, epoch, indices, out }: WorkerRequest) => {
+parentPort!.on('message', async ({ id, batch }: WorkerRequest) => {
   let reply: WorkerReply = { id };
   try {
-    await fillBatch(read, options, epoch, indices, out);
+    await fillBatch(read, options, batch);
   } catch (error) {
     reply = { id, error: (error as Error).message };
   }

@@ -1,7 +1,7 @@
 /** What the loader and its threads say to each other. */
 import type { Place } from '../data/dataset.ts';
 import type { CacheIndex, Geometry } from './cache-node.ts';
-import type { FillOptions } from './fill.ts';
+import type { FillOptions, FillRequest } from './fill.ts';
 
 export interface WorkerSetup {
   readonly index: Pick<CacheIndex, 'file' | 'entries'>;
@@ -12,10 +12,8 @@ export interface WorkerSetup {
 
 export interface WorkerRequest {
   readonly id: number;
-  readonly epoch: number;
-  readonly indices: Int32Array;
-  /** Shared memory for [N, size, size, 3] bytes. */
-  readonly out: Uint8Array;
+  /** Its `out` is shared memory. */
+  readonly batch: FillRequest;
 }
 
 export interface WorkerReply {

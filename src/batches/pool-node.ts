@@ -1,12 +1,12 @@
 /** Loader threads behind one function: fill this batch. Zero threads fill in process. */
 import { Worker } from 'node:worker_threads';
 import { UserError } from '../core/errors.ts';
-import { fillBatch } from './fill.ts';
+import { type FillRequest, fillBatch } from './fill.ts';
 import { openImageReader } from './image-reader-node.ts';
 import type { WorkerReply, WorkerRequest, WorkerSetup } from './messages.ts';
 
 export interface Pool {
-  fill(epoch: number, indices: Int32Array, out: Uint8Array): Promise<void>;
+  fill(batch: FillRequest): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -20,7 +20,7 @@ export function openPool(setup: WorkerSetup, threads: number): Pool {
 function inProcess({ index, samples, geometry, options }: WorkerSetup): Pool {
   const reader = openImageReader(index, samples, geometry);
   return {
-    fill: (epoch, indices, out) => fillBatch(reader.read, options, epoch, indices, out),
+    fill: (batch) => fillBatch(reader.read, options, batch),
     close: async () => reader.close(),
   };
 }
@@ -57,13 +57,13 @@ function inThreads(setup: WorkerSetup, threads: number): Pool {
     return worker;
   });
   return {
-    fill(epoch, indices, out) {
+    fill(batch) {
       if (broken) return Promise.reject(broken);
       return new Promise((resolve, reject) => {
         const id = nextId++;
         waiting.set(id, { resolve, reject });
         if (waiting.size === 1) for (const worker of workers) worker.ref();
-        const request: WorkerRequest = { id, epoch, indices, out };
+        const request: WorkerRequest = { id, batch };
         workers[id % threads]!.postMessage(request);
       });
     },

@@ -1,8 +1,9 @@
 /** `mobileone train --explain`: every value of the recipe, what `auto` comes to, and where the value is from. */
 import { modelConfig } from '../models/registry.ts';
+import { phaseSizes, phaseStarts } from '../recipe/curriculum.ts';
 import { valueText } from '../recipe/document.ts';
 import { FIELD_NAMES } from '../recipe/fields.ts';
-import { baseLearningRate, type FieldName, type Recipe } from '../recipe/recipe.ts';
+import { autoAugmentOf, baseLearningRate, type FieldName, type Recipe } from '../recipe/recipe.ts';
 import type { ResolvedRecipe } from '../recipe/resolve.ts';
 import { defaultWorkers } from './open-data.ts';
 import { openEngine } from './open-engine.ts';
@@ -20,7 +21,9 @@ async function automatic(recipe: Recipe): Promise<Partial<Record<FieldName, unkn
   const { num_conv_branches, depths, widths, se_blocks } = modelConfig(recipe.variant);
   const { threads } = (await openEngine({ name: recipe.engine })).capabilities();
   const lr = baseLearningRate(recipe);
-  return { num_conv_branches, depths, widths, se_blocks, lr, threads, workers: defaultWorkers() };
+  const [auto_augment, phase_starts] = [autoAugmentOf(recipe), phaseStarts(recipe)];
+  const data = { workers: defaultWorkers(), auto_augment, phase_starts, progressive: phaseSizes(recipe) };
+  return { num_conv_branches, depths, widths, se_blocks, lr, threads, ...data };
 }
 
 /** Lists every field of a recipe with its origin. */

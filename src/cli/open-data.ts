@@ -4,9 +4,11 @@ import { createLoader, type Loader } from '../batches/loader-node.ts';
 import { UserError } from '../core/errors.ts';
 import { hashText, permutation, random } from '../core/random.ts';
 import type { Dataset, SplitDataset } from '../data/dataset.ts';
+import type { MixOptions } from '../images/augment/mix.ts';
 import type { Augment } from '../images/augment/options.ts';
 import type { Preprocessing } from '../images/preprocess.ts';
-import type { Recipe } from '../recipe/recipe.ts';
+import { phaseAt } from '../recipe/curriculum.ts';
+import { autoAugmentOf, type Recipe } from '../recipe/recipe.ts';
 
 /** What a loader tells while it opens. */
 export interface LoaderHooks {
@@ -72,8 +74,17 @@ export async function openLoaders(
   const calibrationBatch = Math.min(recipe.batch_size, Math.max(1, calibrationData.samples.length));
   const opened: Loader[] = [];
   const open = async (dataset: Dataset, batchSize: number, train: boolean): Promise<Loader> => {
-    const { sampler } = recipe;
-    const options = { ...common, dataset, batchSize, train, dropLast: train, sampler, augment: augmentOf(recipe) };
+    const options = {
+      ...common,
+      dataset,
+      batchSize,
+      train,
+      dropLast: train,
+      sampler: recipe.sampler,
+      augment: augmentOf(recipe, preprocessing),
+      mix: mixOf(recipe),
+      phaseOf: (epoch: number) => phaseAt(recipe, epoch),
+    };
     const loader = await createLoader(options);
     opened.push(loader);
     return loader;
@@ -113,15 +124,27 @@ export async function openEvalLoader(
 }
 
 /** The recipe's augmentation as the loader takes it. */
-export function augmentOf(recipe: Recipe): Augment {
+export function augmentOf(recipe: Recipe, { mean, std }: Pick<Preprocessing, 'mean' | 'std'>): Augment {
   const { crop_scale_min, crop_ratio, hflip, rotate, translate, scale, brightness, contrast, saturation, hue } = recipe;
+  const { reprob, remode, recount } = recipe;
   const affine = rotate > 0 || translate > 0 || scale > 0;
+  const policy = autoAugmentOf(recipe);
   const jitter = brightness > 0 || contrast > 0 || saturation > 0 || hue > 0;
   return {
     cropScale: [crop_scale_min, 1],
     cropRatio: [1 / crop_ratio, crop_ratio],
     hflip,
     ...(affine ? { affine: { degrees: rotate, translate, scale: [1 - scale, 1 + scale] } } : {}),
+    ...(policy === 'autoaugment' ? { auto: { policy } } : {}),
+    ...(policy === 'randaugment'
+      ? { auto: { policy, ops: recipe.rand_augment_n, magnitude: recipe.rand_augment_m } }
+      : {}),
     ...(jitter ? { colorJitter: { brightness, contrast, saturation, hue } } : {}),
+    ...(reprob > 0 ? { erase: { probability: reprob, mode: remode, count: recount, mean, std } } : {}),
   };
+}
+
+/** How the recipe mixes batches. */
+function mixOf({ mixup, cutmix, mixup_prob, mixup_switch_prob }: Recipe): MixOptions | undefined {
+  return mixup > 0 || cutmix > 0 ? { mixup, cutmix, prob: mixup_prob, switchProb: mixup_switch_prob } : undefined;
 }

@@ -5,6 +5,7 @@ import { UserError } from '../core/errors.ts';
 import { cacheFolder } from '../data/cache-folder-node.ts';
 import type { Engine } from '../engine/engine.ts';
 import { FIELD_NAMES, FIELDS } from '../recipe/fields.ts';
+import { autoAugmentOf } from '../recipe/recipe.ts';
 import { type Teacher, type TeacherModel, teach } from '../train/teacher.ts';
 import { fileHash, openTeacherCache } from '../train/teacher-cache-node.ts';
 import { onnxTeacher, ownTeacher } from '../train/teacher-models-node.ts';
@@ -57,5 +58,6 @@ async function openModelOf(
 async function cacheKey({ recipe, samples, preprocessing }: RunPlan, path: string): Promise<unknown> {
   const own = ['size', 'epochs', 'batch_size', 'sampler', 'seed', 'teacher_size', 'teacher_preprocess'];
   const fields = FIELD_NAMES.filter((name) => FIELDS[name].group === 'augmentation' || own.includes(name));
-  return [await fileHash(path), samples, preprocessing, fields.map((name) => [name, recipe[name]])];
+  const given = fields.map((name) => [name, recipe[name]]);
+  return [await fileHash(path), samples, preprocessing, given, autoAugmentOf(recipe)];
 }

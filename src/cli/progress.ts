@@ -74,6 +74,8 @@ export function showEvents(io: Io, json: boolean, engineBytes?: number): (event:
         return line(`${pc.yellow('warning:')} ${event.message}`);
       case 'skipped':
         return line(`${pc.yellow('skipped:')} ${event.reason}`);
+      case 'phase':
+        return line(`epoch ${event.epoch + 1}/${epochs}  training images of ${event.size} px`);
       case 'step': {
         const now = performance.now();
         if (now - shown < 1000 * (io.terminal ? BAR_SECONDS : PLAIN_SECONDS)) return;

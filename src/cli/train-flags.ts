@@ -34,7 +34,8 @@ function fieldOptions(name: FieldName): Option[] {
     return [new Option(flagOf(name), text).helpGroup(group), off];
   }
   const short = field.alias ? `-${field.alias}, ` : '';
-  const kind = field.type === 'text' ? 'name' : field.type.startsWith('four') ? 'a,b,c,d' : 'n';
+  const list = field.type === 'integers' || field.type === 'numbers';
+  const kind = field.type === 'text' ? 'name' : list ? 'a,b,…' : field.type.startsWith('four') ? 'a,b,c,d' : 'n';
   const option = new Option(`${short}${flagOf(name)} <${kind}>`, text);
   return [option.helpGroup(group)];
 }

@@ -4,7 +4,7 @@ export interface EpochMetrics {
   readonly epoch: number;
   /** Mean training loss of the epoch. */
   readonly trainLoss: number;
-  /** Training top-1 in percent, on the augmented images as they were seen. */
+  /** Training top-1 in percent, on the augmented images as they were seen; of mixed images, against their own labels. */
   readonly trainTop1: number;
   readonly valLoss: number;
   /** Percent. */
@@ -35,6 +35,8 @@ export type RunEvent =
   | { readonly type: 'note'; readonly message: string }
   | { readonly type: 'warning'; readonly message: string }
   | { readonly type: 'skipped'; readonly path: string; readonly reason: string }
+  /** From this epoch on, training images are of another size. */
+  | { readonly type: 'phase'; readonly epoch: number; readonly size: number }
   | {
       readonly type: 'step';
       readonly epoch: number;

@@ -1,5 +1,6 @@
 /** The recipe's documentation and JSON schema, made from the field table. */
-import { FIELD_NAMES, FIELDS, type Field, type FieldGroup } from './fields.ts';
+import type { FieldGroup } from './field.ts';
+import { FIELD_NAMES, FIELDS, type Field } from './fields.ts';
 import { flagOf, rangeText } from './parse.ts';
 import { PRESETS } from './presets.ts';
 import type { FieldName } from './recipe.ts';
@@ -14,10 +15,10 @@ const GROUPS: Readonly<Record<FieldGroup, string>> = {
   run: 'Run',
 };
 
-/** A value as it is written in a recipe file or flag: `auto` for null, commas between four numbers. */
+/** A value as it is written in a recipe file or flag: `auto` for null, commas between numbers, `none` for no numbers. */
 export function valueText(value: unknown): string {
   if (value === null) return 'auto';
-  if (Array.isArray(value)) return value.join(',');
+  if (Array.isArray(value)) return value.length === 0 ? 'none' : value.join(',');
   if (typeof value === 'number' && !Number.isInteger(value)) return String(Number(value.toPrecision(6)));
   return String(value);
 }
@@ -29,6 +30,9 @@ export function acceptsText(field: Field): string {
       return 'true or false';
     case 'text':
       return field.choices ? field.choices.join(' or ') : 'a name';
+    case 'integers':
+    case 'numbers':
+      return `${field.type === 'integers' ? 'whole ' : ''}numbers ${rangeText(field)}${field.none ? ', or none' : ''}`;
     case 'four-integers':
       return `four whole numbers ${rangeText(field)}`;
     case 'four-numbers':
@@ -107,12 +111,14 @@ function fieldSchema(field: Field): Record<string, unknown> {
 function valueSchema(field: Field): Record<string, unknown> {
   if (field.type === 'boolean') return { type: 'boolean' };
   if (field.type === 'text') return { type: 'string', ...(field.choices ? { enum: field.choices } : {}) };
-  const integer = field.type === 'integer' || field.type === 'four-integers';
+  const integer = field.type === 'integer' || field.type === 'integers' || field.type === 'four-integers';
   const number: Record<string, unknown> = { type: integer ? 'integer' : 'number' };
   number[field.above ? 'exclusiveMinimum' : 'minimum'] = field.min;
-  if (field.type === 'integer' || field.type === 'number') {
-    if (field.max !== undefined) number[field.below ? 'exclusiveMaximum' : 'maximum'] = field.max;
-    return number;
+  if ('max' in field && field.max !== undefined) number[field.below ? 'exclusiveMaximum' : 'maximum'] = field.max;
+  if (field.type === 'integer' || field.type === 'number') return number;
+  if (field.type === 'integers' || field.type === 'numbers') {
+    const list = { type: 'array', items: number, ...(field.none ? {} : { minItems: 1 }) };
+    return field.none ? { anyOf: [list, { const: 'none' }] } : list;
   }
   return { type: 'array', items: number, minItems: 4, maxItems: 4 };
 }

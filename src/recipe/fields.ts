@@ -1,66 +1,15 @@
 /**
  * The one table of recipe fields: defaults, ranges, flags, documentation and JSON schema are all made from it.
- * Defaults are the paper's recipe (§4.1), but for the batch: 256 images at 224 px take 2.8 GB of memory.
+ * Defaults are the paper's recipe (§4.1), but for the batch (256 images at 224 px take 2.8 GB of memory), the phases and
+ * AutoAugment, which the preset `paper` adds.
  */
-import type { FieldName, FourNumbers, Recipe } from './recipe.ts';
-
-export type FieldGroup =
-  | 'model'
-  | 'optimization'
-  | 'fine-tuning'
-  | 'distillation'
-  | 'augmentation'
-  | 'evaluation'
-  | 'run';
-
-interface FieldBase<T> {
-  readonly group: FieldGroup;
-  readonly default: T;
-  /** One sentence: meaning, unit, what switches it off. */
-  readonly text: string;
-  /** What `auto` means; only for fields that may be null. */
-  readonly auto?: string;
-  /** Another flag for the field. */
-  readonly alias?: string;
-}
-
-export interface NumberField<T> extends FieldBase<T> {
-  readonly type: 'integer' | 'number';
-  readonly min: number;
-  readonly max?: number;
-  /** `min` itself is not allowed. */
-  readonly above?: boolean;
-  /** `max` itself is not allowed. */
-  readonly below?: boolean;
-}
-
-export interface FourField<T> extends FieldBase<T> {
-  readonly type: 'four-integers' | 'four-numbers';
-  readonly min: number;
-  readonly above?: boolean;
-}
-
-export interface BooleanField<T> extends FieldBase<T> {
-  readonly type: 'boolean';
-}
-
-export interface TextField<T> extends FieldBase<T> {
-  readonly type: 'text';
-  readonly choices?: readonly string[];
-}
-
-/** The kinds of field that may hold a `T`. */
-export type FieldOf<T> = [NonNullable<T>] extends [number]
-  ? NumberField<T>
-  : [NonNullable<T>] extends [boolean]
-    ? BooleanField<T>
-    : [NonNullable<T>] extends [FourNumbers]
-      ? FourField<T>
-      : TextField<T>;
+import { AUGMENTATION_FIELDS } from './augmentation-fields.ts';
+import type { FieldOf, FieldTable } from './field.ts';
+import type { FieldName, Recipe } from './recipe.ts';
 
 export type Field = { [K in FieldName]: FieldOf<Recipe[K]> }[FieldName];
 
-export const FIELDS: { readonly [K in FieldName]: FieldOf<Recipe[K]> } = {
+export const FIELDS: FieldTable<Recipe> = {
   variant: { group: 'model', type: 'text', default: 's0', text: 'The MobileOne variant: s0, s1, s2, s3 or s4.' },
   size: {
     group: 'model',
@@ -335,88 +284,7 @@ export const FIELDS: { readonly [K in FieldName]: FieldOf<Recipe[K]> } = {
     text: 'What an ONNX teacher without preprocessing inside expects: (x / 255 − mean) / std with the values of ImageNet, x / 127.5 − 1, x / 255, or x itself.',
   },
 
-  crop_scale_min: {
-    group: 'augmentation',
-    type: 'number',
-    default: 0.08,
-    min: 0,
-    above: true,
-    max: 1,
-    text: 'Smallest share of the image area that a random crop keeps. 1 crops nothing but the aspect ratio.',
-  },
-  crop_ratio: {
-    group: 'augmentation',
-    type: 'number',
-    default: 4 / 3,
-    min: 1,
-    max: 10,
-    text: 'Largest aspect ratio of a random crop; the smallest is its inverse. 1 keeps crops square.',
-  },
-  hflip: {
-    group: 'augmentation',
-    type: 'number',
-    default: 0.5,
-    min: 0,
-    max: 1,
-    text: 'Probability of a left-right flip. 0 where left and right mean something (digits, text, arrows).',
-  },
-  rotate: {
-    group: 'augmentation',
-    type: 'number',
-    default: 0,
-    min: 0,
-    max: 180,
-    text: 'Random rotation, up to so many degrees either way. 0 switches it off.',
-  },
-  translate: {
-    group: 'augmentation',
-    type: 'number',
-    default: 0,
-    min: 0,
-    max: 1,
-    text: 'Random shift, up to this share of the side either way. 0 switches it off.',
-  },
-  scale: {
-    group: 'augmentation',
-    type: 'number',
-    default: 0,
-    min: 0,
-    max: 1,
-    below: true,
-    text: 'Random zoom by a factor between 1 − scale and 1 + scale. 0 switches it off.',
-  },
-  brightness: {
-    group: 'augmentation',
-    type: 'number',
-    default: 0,
-    min: 0,
-    max: 1,
-    text: 'Color jitter: brightness times a factor in 1 ± this. 0 switches it off.',
-  },
-  contrast: {
-    group: 'augmentation',
-    type: 'number',
-    default: 0,
-    min: 0,
-    max: 1,
-    text: 'Color jitter: contrast times a factor in 1 ± this. 0 switches it off.',
-  },
-  saturation: {
-    group: 'augmentation',
-    type: 'number',
-    default: 0,
-    min: 0,
-    max: 1,
-    text: 'Color jitter: saturation times a factor in 1 ± this. 0 switches it off.',
-  },
-  hue: {
-    group: 'augmentation',
-    type: 'number',
-    default: 0,
-    min: 0,
-    max: 0.5,
-    text: 'Color jitter: hue shifted by up to this share of the color circle. 0 switches it off.',
-  },
+  ...AUGMENTATION_FIELDS,
 
   val_fraction: {
     group: 'evaluation',

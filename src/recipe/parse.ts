@@ -44,10 +44,20 @@ function parseValue(field: Field, raw: unknown, fail: (wanted: string) => never)
       if (field.choices && !field.choices.includes(raw)) return fail(`one of ${field.choices.join(', ')}`);
       return raw;
     }
+    case 'integers':
+    case 'numbers': {
+      if (field.none && raw === 'none') return Object.freeze([]);
+      const numbers = toNumbers(raw);
+      const whole = field.type === 'integers';
+      const good = numbers.every((n) => inRange(n, field) && (!whole || Number.isInteger(n)));
+      const enough = numbers.length > 0 || (field.none && Array.isArray(raw));
+      if (!enough || !good)
+        return fail(`${whole ? 'whole ' : ''}numbers ${rangeText(field)}${field.none ? ', or none' : ''}`);
+      return Object.freeze(numbers);
+    }
     case 'four-integers':
     case 'four-numbers': {
-      const parts = typeof raw === 'string' ? raw.split(',') : Array.isArray(raw) ? raw : [];
-      const numbers = parts.map(toNumber);
+      const numbers = toNumbers(raw);
       const whole = field.type === 'four-integers';
       const good = numbers.every((n) => inRange(n, field) && (!whole || Number.isInteger(n)));
       if (numbers.length !== 4 || !good) return fail(`four ${whole ? 'whole ' : ''}numbers ${rangeText(field)}`);
@@ -66,6 +76,12 @@ function parseValue(field: Field, raw: unknown, fail: (wanted: string) => never)
 function toNumber(raw: unknown): number {
   if (typeof raw === 'number') return raw;
   return typeof raw === 'string' && raw.trim() !== '' ? Number(raw) : Number.NaN;
+}
+
+/** Numbers with commas between them, a list of numbers, or one number. */
+function toNumbers(raw: unknown): number[] {
+  const parts = typeof raw === 'string' ? raw.split(',') : Array.isArray(raw) ? raw : [raw];
+  return parts.map(toNumber);
 }
 
 interface Range {

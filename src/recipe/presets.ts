@@ -9,8 +9,8 @@ export interface Preset {
 
 export const PRESETS: Readonly<Record<string, Preset>> = {
   paper: {
-    text: "The paper's ImageNet recipe (§4.1): the defaults.",
-    values: {},
+    text: "The paper's ImageNet recipe (§4.1): the defaults, with images that grow in three phases and, for s2, s3 and s4, AutoAugment that grows stronger with them. (Its batch is 256; lr is in proportion to yours.)",
+    values: { auto_augment: null, auto_augment_strength: [0.3, 0.7, 1], progressive: null },
   },
   'small-data': {
     text: 'A few hundred to a few thousand images, from scratch: milder crops keep the subject in view, variety comes from rotation and color, and the average forgets sooner.',

@@ -7,8 +7,39 @@ export type OptimizerName = 'sgd' | 'adamw';
 
 export type LossName = 'ce' | 'bce';
 
+export type AutoAugmentName = 'none' | 'autoaugment' | 'randaugment';
+
+export type EraseMode = 'const' | 'rand' | 'pixel';
+
+/** What is done to training images; `null` means "auto". */
+export interface AugmentationRecipe {
+  readonly crop_scale_min: number;
+  readonly crop_ratio: number;
+  readonly hflip: number;
+  readonly rotate: number;
+  readonly translate: number;
+  readonly scale: number;
+  readonly brightness: number;
+  readonly contrast: number;
+  readonly saturation: number;
+  readonly hue: number;
+  readonly auto_augment: AutoAugmentName | null;
+  readonly auto_augment_strength: readonly number[];
+  readonly rand_augment_n: number;
+  readonly rand_augment_m: number;
+  readonly progressive: readonly number[] | null;
+  readonly phase_starts: readonly number[] | null;
+  readonly reprob: number;
+  readonly remode: EraseMode;
+  readonly recount: number;
+  readonly mixup: number;
+  readonly cutmix: number;
+  readonly mixup_prob: number;
+  readonly mixup_switch_prob: number;
+}
+
 /** `null` means "auto": taken from the variant, the batch size or the machine, as the field's text says. */
-export interface Recipe {
+export interface Recipe extends AugmentationRecipe {
   readonly variant: string;
   readonly size: number;
   readonly num_conv_branches: number | null;
@@ -49,17 +80,6 @@ export interface Recipe {
   readonly teacher_size: number | null;
   readonly teacher_preprocess: 'imagenet' | 'inception' | 'unit' | 'bytes' | null;
 
-  readonly crop_scale_min: number;
-  readonly crop_ratio: number;
-  readonly hflip: number;
-  readonly rotate: number;
-  readonly translate: number;
-  readonly scale: number;
-  readonly brightness: number;
-  readonly contrast: number;
-  readonly saturation: number;
-  readonly hue: number;
-
   readonly val_fraction: number;
   readonly crop_pct: number;
   readonly recalibrate_images: number;
@@ -84,4 +104,9 @@ export function baseLearningRate({ lr, optimizer, batch_size }: Recipe): number 
 /** Images that a run of the training step sees. */
 export function microBatchSize({ micro_batch_size, batch_size }: Recipe): number {
   return micro_batch_size ?? batch_size;
+}
+
+/** The automatic augmentation of a run; auto is the paper's choice (§4.1): none for S0 and S1, AutoAugment for larger ones. */
+export function autoAugmentOf({ auto_augment, variant }: Recipe): AutoAugmentName {
+  return auto_augment ?? (['s2', 's3', 's4'].includes(variant) ? 'autoaugment' : 'none');
 }

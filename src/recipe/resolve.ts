@@ -1,9 +1,10 @@
 /** Makes one recipe from defaults (← the model begun with) ← preset ← file ← flags, remembering where each value came from. */
 import { UserError } from '../core/errors.ts';
+import { checkPhases } from './curriculum.ts';
 import { DEFAULT_RECIPE } from './fields.ts';
 import { checkFieldName, flagOf, parseField } from './parse.ts';
 import { findPreset } from './presets.ts';
-import { baseLearningRate, type FieldName, type Recipe } from './recipe.ts';
+import { autoAugmentOf, baseLearningRate, type FieldName, type Recipe } from './recipe.ts';
 
 export interface RecipeSources {
   /** The architecture of a model that training begins with; it replaces defaults. */
@@ -53,6 +54,7 @@ export function resolveRecipe(sources: RecipeSources): ResolvedRecipe {
 
   const resolved = Object.freeze(recipe) as unknown as Recipe;
   checkTogether(resolved);
+  checkPhases(resolved);
   checkIdleFlags(resolved, sources.flags ?? {});
   return { recipe: resolved, origins: Object.freeze(origins) as Record<FieldName, string>, preset };
 }
@@ -83,6 +85,23 @@ const CONDITIONS: readonly {
     fields: ['distill', 'distill_alpha', 'distill_temperature', 'teacher_size', 'teacher_preprocess'],
     holds: ({ teacher }) => teacher !== null,
     needs: '--teacher MODEL',
+  },
+  {
+    fields: ['rand_augment_n', 'rand_augment_m'],
+    holds: (recipe) => autoAugmentOf(recipe) === 'randaugment',
+    needs: '--auto-augment randaugment',
+  },
+  {
+    fields: ['auto_augment_strength'],
+    holds: (recipe) => autoAugmentOf(recipe) !== 'none',
+    needs: '--auto-augment autoaugment or randaugment',
+  },
+  { fields: ['remode', 'recount'], holds: ({ reprob }) => reprob > 0, needs: '--reprob 0.25' },
+  { fields: ['mixup_prob'], holds: ({ mixup, cutmix }) => mixup > 0 || cutmix > 0, needs: '--mixup 0.2 or --cutmix 1' },
+  {
+    fields: ['mixup_switch_prob'],
+    holds: ({ mixup, cutmix }) => mixup > 0 && cutmix > 0,
+    needs: 'both --mixup and --cutmix',
   },
 ];
 

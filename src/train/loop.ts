@@ -5,21 +5,22 @@
 import type { EpochMetrics, RunEvent } from '../core/events.ts';
 import type { StateDict } from '../core/tensor.ts';
 import type { Engine } from '../engine/engine.ts';
-import { type Evaluation, evaluate, type LabeledBatch } from '../evaluate/evaluate.ts';
+import { type Evaluation, evaluate } from '../evaluate/evaluate.ts';
 import { addToMean, meanOf, NO_MEAN, type RunningMean } from '../evaluate/metrics.ts';
 import type { Graph } from '../graph/graph.ts';
+import { phaseAt, pixelShare, workFrom } from '../recipe/curriculum.ts';
 import type { Recipe } from '../recipe/recipe.ts';
 import { checkFinite, diverged, firstNotFinite } from './diverged.ts';
 import { measurePace, type Pace } from './pace.ts';
 import { compilePrograms, type Programs } from './programs.ts';
 import { recalibrate } from './recalibrate.ts';
 import type { Teacher } from './teacher.ts';
-import { ratesAt, update } from './update.ts';
+import { ratesAt, type TrainingBatch, update } from './update.ts';
 
-/** Batches of an epoch, as a loader gives them. */
+/** Batches of an epoch, as a loader gives them; mixed ones say how. */
 export interface BatchSource {
   readonly stepsPerEpoch: number;
-  epoch(epoch: number, fromStep?: number): AsyncIterable<LabeledBatch>;
+  epoch(epoch: number, fromStep?: number): AsyncIterable<TrainingBatch>;
 }
 
 /** Where a run stands: with the state, all that resuming needs. */
@@ -99,7 +100,8 @@ interface Context extends TrainOptions {
  */
 export async function* train(options: TrainOptions): AsyncGenerator<RunEvent> {
   const { recipe, resume, store, classes, signal, evalBatch, calibrationBatch } = options;
-  const sizes = { classes: classes.length, evalBatch, calibrationBatch };
+  const { size: trainSize } = phaseAt(recipe, resume?.position.epoch ?? 0);
+  const sizes = { classes: classes.length, trainSize, evalBatch, calibrationBatch };
   const programs = await compilePrograms(options.engine, options.model, recipe, sizes, options);
   let position = resume?.position ?? START;
   const began = seconds() - position.seconds;
@@ -115,10 +117,15 @@ export async function* train(options: TrainOptions): AsyncGenerator<RunEvent> {
     if (!resume) yield { type: 'checkpoint', path: await save(position) };
     let path = '';
     let last: EpochMetrics | undefined;
+    let shownSize = recipe.size;
     do {
       const epochBegan = seconds();
       const { epoch, step: before } = position;
       const finished = isOver(position, recipe);
+      const { size } = phaseAt(recipe, epoch);
+      if (size !== shownSize) yield { type: 'phase', epoch, size };
+      shownSize = size;
+      await programs.resizeStep(size);
       if (!finished) position = yield* trainEpoch(context, position);
       const rate = ((position.step - before) * recipe.batch_size) / (seconds() - epochBegan);
       const evaluated = signal?.aborted ? undefined : await evaluateWeights(context);
@@ -187,6 +194,7 @@ async function* trainEpoch(context: Context, from: Position): AsyncGenerator<Run
   const { stepsPerEpoch } = train;
   let position = from;
   if (position.epoch >= recipe.epochs || position.step >= stepsPerEpoch) return position;
+  const [work, later] = [pixelShare(recipe, position.epoch), workFrom(recipe, position.epoch + 1)];
   let saved = seconds();
   let began = seconds();
   for await (const batch of train.epoch(position.epoch, position.step)) {
@@ -205,10 +213,10 @@ async function* trainEpoch(context: Context, from: Position): AsyncGenerator<Run
     };
     await breathe();
     const now = seconds();
-    pace.step(batch.count, now - began);
+    pace.step(batch.count, now - began, work);
     began = now;
     const { epoch, step } = position;
-    const left = (recipe.epochs - epoch) * stepsPerEpoch - step;
+    const left = (stepsPerEpoch - step) * work + stepsPerEpoch * later;
     const { imagesPerSecond } = pace;
     const etaSeconds = pace.eta(left, recipe.epochs - epoch);
     yield { type: 'step', epoch, step, loss, top1: meanOf(position.top1), lr, imagesPerSecond, etaSeconds };

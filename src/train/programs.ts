@@ -15,7 +15,10 @@ import { trainStep } from '../step/train-step.ts';
 import { calibrationGraph } from './recalibrate.ts';
 
 export interface Programs {
+  /** The training step, for images of one size. */
   readonly step: Program;
+  /** Compiles the step for images of another size, its state carried over to the bit. */
+  resizeStep(size: number): Promise<void>;
   /** The model as it is trained: frozen parts are fused. */
   readonly trained: Graph;
   /** Undefined when the recipe recalibrates nothing, or nothing that is trained has statistics. */
@@ -34,6 +37,8 @@ export interface Programs {
 
 export interface ProgramSizes {
   readonly classes: number;
+  /** Side of the images that training begins with; evaluation is at the recipe's. */
+  readonly trainSize: number;
   readonly evalBatch: number;
   readonly calibrationBatch: number;
 }
@@ -74,7 +79,7 @@ export function stepGraph(model: Graph, recipe: Recipe, classes: number): Graph 
   });
 }
 
-/** Plans the training step of a recipe without allocating it; undefined for engines that can't tell beforehand. */
+/** Plans the training step of a recipe, at its full size, without allocating it; undefined for engines that can't tell beforehand. */
 export function planStep(engine: Engine, model: Graph, recipe: Recipe, classes: number): MemoryPlan | undefined {
   const { size, threads } = recipe;
   const dims = { N: microBatchSize(recipe), H: size, W: size };
@@ -96,9 +101,9 @@ export async function compilePrograms(
   start: { readonly resume?: { readonly state: StateDict } | undefined; readonly initial?: StateDict | undefined },
 ): Promise<Programs> {
   const opened: Program[] = [];
-  const compile = async (graph: Graph, batch: number): Promise<Program> => {
+  const compile = async (graph: Graph, batch: number, size = recipe.size): Promise<Program> => {
     const options = recipe.threads === null ? {} : { threads: recipe.threads };
-    const program = await engine.compile(graph, { ...options, dims: { N: batch, H: recipe.size, W: recipe.size } });
+    const program = await engine.compile(graph, { ...options, dims: { N: batch, H: size, W: size } });
     opened.push(program);
     return program;
   };
@@ -109,7 +114,9 @@ export async function compilePrograms(
     const ema = recipe.ema_decay > 0;
     const frozen = isFrozen(recipe);
     const trained = recipe.freeze_stages > 0 ? freezeNodes(model, frozen) : model;
-    const step = await compile(stepGraph(model, recipe, sizes.classes), microBatchSize(recipe));
+    const training = stepGraph(model, recipe, sizes.classes);
+    let { trainSize } = sizes;
+    let step = await compile(training, microBatchSize(recipe), trainSize);
     const { recalibrate_images, freeze_bn } = recipe;
     const calibrate = recalibrate_images > 0 && !freeze_bn && trained.nodes.some(({ kind }) => kind === 'RepConv');
     const calibration = calibrate ? await compile(calibrationGraph(trained), sizes.calibrationBatch) : undefined;
@@ -128,7 +135,18 @@ export async function compilePrograms(
       new Map([...parts, ...[...state].filter(([name]) => !(name in trained.params) || name in model.params)]);
     const kept = step.stateNames.filter((name) => !isTransient(name) && !isMade(name, trained, model));
     return {
-      step,
+      get step() {
+        return step;
+      },
+      async resizeStep(size) {
+        if (size === trainSize) return;
+        const state = readState(step);
+        opened.splice(opened.indexOf(step), 1);
+        await step.dispose(); // before the next one is made: memory need not hold two
+        step = await compile(training, microBatchSize(recipe), size);
+        loadState(step, state);
+        trainSize = size;
+      },
       trained,
       calibration,
       evaluation,

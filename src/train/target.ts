@@ -1,5 +1,6 @@
 /** What a batch should be taken for. */
 import type { Tensor } from '../core/tensor.ts';
+import type { Mix } from '../images/augment/mix.ts';
 
 /** Target probabilities `[N, classes]` of labels: 1 − smoothing on the label, and smoothing spread evenly over all. */
 export function smoothedTarget(labels: Int32Array, classes: number, smoothing: number): Tensor {
@@ -29,4 +30,17 @@ export function balancedWeights(counts: readonly number[]): number[] {
   const present = counts.filter((count) => count > 0);
   const images = present.reduce((sum, count) => sum + count, 0);
   return counts.map((count) => (count > 0 ? images / (present.length * count) : 1));
+}
+
+/** The target of a mixed batch: share · target + (1 − share) · the partner's target; the target itself without a mix. */
+export function mixedTarget(target: Tensor, mix: Pick<Mix, 'share' | 'partner'> | undefined): Tensor {
+  if (!mix) return target;
+  const { shape, data } = target;
+  const classes = shape[1]!;
+  const mixed = new Float32Array(data.length);
+  mix.partner.forEach((other, n) => {
+    for (let c = 0; c < classes; c++)
+      mixed[n * classes + c] = mix.share * data[n * classes + c]! + (1 - mix.share) * data[other * classes + c]!;
+  });
+  return { shape, data: mixed };
 }

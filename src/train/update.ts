@@ -2,13 +2,19 @@
 import { scalar, type Tensor } from '../core/tensor.ts';
 import type { LabeledBatch } from '../evaluate/evaluate.ts';
 import { argmax, type Row, rowsOf } from '../evaluate/metrics.ts';
+import type { Mix } from '../images/augment/mix.ts';
 import { baseLearningRate, microBatchSize, type Recipe } from '../recipe/recipe.ts';
 import { emaDecay, learningRate, weightDecay } from '../step/schedules.ts';
 import type { Programs } from './programs.ts';
-import { balancedWeights, multiLabelTarget, smoothedTarget, weightedTarget } from './target.ts';
+import { balancedWeights, mixedTarget, multiLabelTarget, smoothedTarget, weightedTarget } from './target.ts';
 import type { Teacher } from './teacher.ts';
 
 const BN_MOMENTUM = 0.1;
+
+/** A batch to learn from; a mixed one says how, and its labels are those of the own images. */
+export interface TrainingBatch extends LabeledBatch {
+  readonly mix?: Mix | undefined;
+}
 
 /** What an update needs of a run. */
 export interface Updating {
@@ -34,12 +40,12 @@ export function ratesAt(recipe: Recipe, stepsPerEpoch: number, t: number): { lr:
 /** One update of the weights from a batch, run by run of micro-batches; mean loss and top-1 (percent) before it. */
 export async function update(
   { recipe, stepsPerEpoch, classes, programs, teacher, classCounts }: Updating,
-  batch: LabeledBatch,
+  batch: TrainingBatch,
   { epoch, step }: { readonly epoch: number; readonly step: number },
 ): Promise<{ loss: number; top1: number }> {
   const t = epoch * stepsPerEpoch + step;
   const { lr, weightDecay } = ratesAt(recipe, stepsPerEpoch, t);
-  const target = targetOf(batch, classes.length, recipe, classCounts);
+  const target = mixedTarget(targetOf(batch, classes.length, recipe, classCounts), batch.mix);
   const taught = await teacher?.logits(batch, epoch, step);
   const rates = {
     lr: scalar(lr),

@@ -24,8 +24,13 @@ async function loaderOptions(name: string, over: Partial<LoaderOptions> = {}): P
       cropScale: [0.3, 1],
       cropRatio: [0.75, 1.33],
       hflip: 0.5,
+      auto: { policy: 'randaugment', ops: 3, magnitude: 20 },
+      affine: { degrees: 10, translate: 0.1, scale: [0.9, 1.1] },
       colorJitter: { brightness: 0.2, contrast: 0.2, saturation: 0.2, hue: 0.05 },
+      erase: { probability: 0.7, mode: 'pixel', count: 2, mean: [0.5, 0.4, 0.3], std: [0.2, 0.2, 0.2] },
     },
+    mix: { mixup: 0.8, cutmix: 1, prob: 0.9, switchProb: 0.5 },
+    phaseOf: (epoch) => ({ size: epoch < 1 ? 12 : 16, strength: epoch / 4 }),
     seed: 3,
     workers: 0,
     preprocessing: { ...DEFAULT_PREPROCESSING, size: 16 },
@@ -38,11 +43,11 @@ async function drain(
   options: LoaderOptions,
   epoch: number,
   fromStep = 0,
-): Promise<{ images: number[]; labels: number[]; count: number }[]> {
+): Promise<{ images: number[]; labels: number[]; count: number; mix: unknown }[]> {
   const loader = await createLoader(options);
   const batches = [];
-  for await (const { images, labels, count } of loader.epoch(epoch, fromStep))
-    batches.push({ images: [...images.data], labels: [...labels], count });
+  for await (const { images, labels, count, mix } of loader.epoch(epoch, fromStep))
+    batches.push({ images: [...images.data], labels: [...labels], count, mix });
   await loader.close();
   return batches;
 }
@@ -53,10 +58,14 @@ test('any number of threads gives the same batches, from any step on', async () 
   await makeClasses(inFolder(), 'many', { a: 9, b: 8, c: 6 });
   const inProcess = await drain(await loaderOptions('many'), 2);
   expect(inProcess.length).toBe(5);
+  expect(inProcess.some(({ mix }) => mix !== undefined)).toBe(true);
   expect(await drain(await loaderOptions('many'), 3)).not.toEqual(inProcess);
   expect(await drain(await loaderOptions('many'), 2, 2)).toEqual(inProcess.slice(2));
+  const small = await drain(await loaderOptions('many'), 0);
+  expect(small.map(({ images }) => images.length)).toEqual(Array(5).fill(4 * 12 * 12 * 3));
   if (!built) return console.log('without dist/loader-worker.js the loader is tested in process only: npm run build');
   expect(await drain(await loaderOptions('many', { workers: 1 }), 2)).toEqual(inProcess);
+  expect(await drain(await loaderOptions('many', { workers: 3 }), 0)).toEqual(small);
   expect(await drain(await loaderOptions('many', { workers: 3 }), 2, 2)).toEqual(inProcess.slice(2));
 });
 

@@ -35,9 +35,12 @@ describe('recipe', () => {
     expect(preset).toBe('quick');
     expect(recipe).toMatchObject({ epochs: 7, lr: 0.2, size: 96, nesterov: false, depths: [1, 1, 1, 1], widths: null });
     expect(origins).toMatchObject({ epochs: 'r.yaml', lr: '--lr', size: 'preset quick', momentum: 'default' });
-    expect(resolveRecipe({ preset: 'paper', file: { name: 'r', values: { preset: 'quick' } } }).recipe).toEqual(
-      DEFAULT_RECIPE,
-    );
+    expect(resolveRecipe({ preset: 'paper', file: { name: 'r', values: { preset: 'quick' } } }).recipe).toEqual({
+      ...DEFAULT_RECIPE,
+      auto_augment: null,
+      auto_augment_strength: [0.3, 0.7, 1],
+      progressive: null,
+    });
   });
 
   it('resolves every preset', () => {

@@ -1,3 +1,5 @@
+import type { EraseMode } from '../../recipe/recipe.ts';
+
 /** What training does to an image, all drawn from the sample's own random stream. */
 export interface Augment {
   /** Area of the random crop as a fraction of the image (torchvision's RandomResizedCrop). */
@@ -21,5 +23,18 @@ export interface Augment {
     readonly contrast: number;
     readonly saturation: number;
     readonly hue: number;
+  };
+  /** A learned or random sequence of operations; RandAugment: how many, and their magnitude from 0 to 30. */
+  readonly auto?:
+    | { readonly policy: 'autoaugment' }
+    | { readonly policy: 'randaugment'; readonly ops: number; readonly magnitude: number };
+  /** Rectangles, up to `count`, covered by the mean color, by one random color each, or by random pixels. */
+  readonly erase?: {
+    readonly probability: number;
+    readonly mode: EraseMode;
+    readonly count: number;
+    /** Per channel, of values in 0 … 1: random values have this mean and deviation. */
+    readonly mean: readonly number[];
+    readonly std: readonly number[];
   };
 }

@@ -9,6 +9,7 @@ import type { LabeledBatch } from '../../../src/evaluate/evaluate.ts';
 import { type MobileOneConfig, mobileOne } from '../../../src/models/mobileone.ts';
 import { withPreprocess } from '../../../src/models/preprocess.ts';
 import { modelConfig } from '../../../src/models/registry.ts';
+import { phaseAt } from '../../../src/recipe/curriculum.ts';
 import type { Recipe } from '../../../src/recipe/recipe.ts';
 import { resolveRecipe } from '../../../src/recipe/resolve.ts';
 import { type BatchSource, type Position, type RunStore, type TrainOptions, train } from '../../../src/train/loop.ts';
@@ -16,27 +17,33 @@ import { type BatchSource, type Position, type RunStore, type TrainOptions, trai
 export const SIZE = 32;
 export const CLASSES: readonly string[] = ['red', 'green', 'blue'];
 
-function image(label: number, index: number): Uint8Array {
+function image(label: number, index: number, size: number): Uint8Array {
   const rng = random(7, index);
-  return Uint8Array.from({ length: SIZE * SIZE * 3 }, (_, i) => rng.int(120) + (i % 3 === label ? 120 : 0));
+  return Uint8Array.from({ length: size * size * 3 }, (_, i) => rng.int(120) + (i % 3 === label ? 120 : 0));
 }
 
 /** Batches of images whose color tells the class; shuffled a new way each epoch when training. */
-export function source(images: number, batch: number, shuffle: boolean): BatchSource {
+export function source(
+  images: number,
+  batch: number,
+  shuffle: boolean,
+  sizeOf: (epoch: number) => number,
+): BatchSource {
   const stepsPerEpoch = shuffle ? Math.floor(images / batch) : Math.ceil(images / batch);
   return {
     stepsPerEpoch,
     async *epoch(epoch, fromStep = 0) {
       const order = shuffle ? permutation(images, random(1, epoch)) : Int32Array.from({ length: images }, (_, i) => i);
+      const size = sizeOf(epoch);
       for (let step = fromStep; step < stepsPerEpoch; step++) {
         const real = order.subarray(step * batch, (step + 1) * batch);
         const indices = Int32Array.from({ length: batch }, (_, i) => real[i % real.length]!);
         const labels = indices.map((index) => index % 3);
-        const data = new Uint8Array(batch * SIZE * SIZE * 3);
+        const data = new Uint8Array(batch * size * size * 3);
         indices.forEach((index, n) => {
-          data.set(image(labels[n]!, index), n * SIZE * SIZE * 3);
+          data.set(image(labels[n]!, index, size), n * size * size * 3);
         });
-        yield { images: tensor([batch, SIZE, SIZE, 3], data), labels, indices, count: real.length } as LabeledBatch;
+        yield { images: tensor([batch, size, size, 3], data), labels, indices, count: real.length } as LabeledBatch;
       }
     },
   };
@@ -96,9 +103,9 @@ export function setUp(
     model,
     classes: CLASSES,
     engine,
-    train: source(24, 6, true),
-    val: source(10, 4, false),
-    calibration: source(24, 6, false),
+    train: source(24, 6, true, (epoch) => phaseAt(recipe, epoch).size),
+    val: source(10, 4, false, () => recipe.size),
+    calibration: source(24, 6, false, () => recipe.size),
     trainImages: 24,
     valImages: 10,
     evalBatch: 4,
