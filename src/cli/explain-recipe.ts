@@ -2,7 +2,7 @@
 import { modelConfig } from '../models/registry.ts';
 import { phaseSizes, phaseStarts } from '../recipe/curriculum.ts';
 import { valueText } from '../recipe/document.ts';
-import { FIELD_NAMES } from '../recipe/fields.ts';
+import { FIELD_NAMES, FIELDS } from '../recipe/fields.ts';
 import { autoAugmentOf, baseLearningRate, type FieldName, type Recipe } from '../recipe/recipe.ts';
 import type { ResolvedRecipe } from '../recipe/resolve.ts';
 import { defaultWorkers } from './open-data.ts';
@@ -22,7 +22,13 @@ async function automatic(recipe: Recipe): Promise<Partial<Record<FieldName, unkn
   const { threads } = (await openEngine({ name: recipe.engine })).capabilities();
   const lr = baseLearningRate(recipe);
   const [auto_augment, phase_starts] = [autoAugmentOf(recipe), phaseStarts(recipe)];
-  const data = { workers: defaultWorkers(), auto_augment, phase_starts, progressive: phaseSizes(recipe) };
+  const data = {
+    micro_batch_size: recipe.batch_size,
+    workers: defaultWorkers(),
+    auto_augment,
+    phase_starts,
+    progressive: phaseSizes(recipe),
+  };
   return { num_conv_branches, depths, widths, se_blocks, lr, threads, ...data };
 }
 
@@ -31,7 +37,12 @@ export async function explainRecipe({ recipe, origins }: ResolvedRecipe): Promis
   const auto = await automatic(recipe);
   return FIELD_NAMES.map((field) => {
     const value = recipe[field];
-    return { field, value, ...(value === null ? { resolved: auto[field] } : {}), origin: origins[field] };
+    return {
+      field,
+      value,
+      ...(value === null ? { resolved: auto[field] ?? FIELDS[field].auto } : {}),
+      origin: origins[field],
+    };
   });
 }
 

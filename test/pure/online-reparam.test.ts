@@ -77,7 +77,7 @@ test.each(CASES)('%s: one convolution is the sum of the branches, forward and ba
   const { params, specs } = repConvParams('block', attrs);
   const state = new Map(Object.entries(specs).map(([name, { shape }], i) => [name, noise(shape, i + 1)]));
   const before = new Map([...state].map(([name, { shape, data }]) => [name, { shape, data: data.slice() }]));
-  const node = { attrs, params };
+  const node = { attrs: { ...attrs, training: true }, params };
   const x = noise([2, attrs.in_chs, 7, 6], 99);
   const z = repConv(node, x, (name) => state.get(name)!, 0.1);
   const dz = noise(z.shape, 77);
