@@ -3,7 +3,7 @@ import type { FieldGroup } from './field.ts';
 import { FIELD_NAMES, FIELDS, type Field } from './fields.ts';
 import { flagOf, rangeText } from './parse.ts';
 import { PRESETS } from './presets.ts';
-import type { FieldName } from './recipe.ts';
+import type { FieldName, Recipe } from './recipe.ts';
 
 const GROUPS: Readonly<Record<FieldGroup, string>> = {
   model: 'Model',
@@ -42,6 +42,11 @@ export function acceptsText(field: Field): string {
   }
 }
 
+const changesText = (values: Partial<Recipe>): string =>
+  Object.entries(values)
+    .map(([field, value]) => `${field} ${valueText(value)}`)
+    .join(', ');
+
 /** The text of docs/recipe.md. */
 export function recipeMarkdown(): string {
   const lines = [
@@ -58,10 +63,10 @@ export function recipeMarkdown(): string {
     '## Presets',
     '',
   ];
-  for (const [name, { text, values }] of Object.entries(PRESETS)) {
+  for (const [name, { text, values, variants = {} }] of Object.entries(PRESETS)) {
     lines.push(`- **${name}**: ${text}`);
-    const changes = Object.entries(values).map(([field, value]) => `${field} ${valueText(value)}`);
-    if (changes.length > 0) lines.push(`  (${changes.join(', ')})`);
+    if (Object.keys(values).length > 0) lines.push(`  (${changesText(values)})`);
+    for (const [variant, own] of Object.entries(variants)) lines.push(`  (${variant}: ${changesText(own)})`);
   }
   for (const [group, title] of Object.entries(GROUPS)) {
     lines.push(

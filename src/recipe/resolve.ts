@@ -39,7 +39,11 @@ export function resolveRecipe(sources: RecipeSources): ResolvedRecipe {
   const { preset: filePreset, ...fileValues } = fileContents(sources.file);
   const preset = sources.preset ?? (filePreset === undefined ? undefined : String(filePreset));
   if (sources.model) apply(sources.model.values as Record<string, unknown>, () => sources.model!.name);
-  if (preset !== undefined) apply(findPreset(preset).values as Record<string, unknown>, () => `preset ${preset}`);
+  if (preset !== undefined) {
+    const { values, variants } = findPreset(preset);
+    const variant = String(sources.flags?.variant ?? fileValues.variant ?? recipe.variant);
+    apply({ ...values, ...variants?.[variant] }, () => `preset ${preset}`);
+  }
   apply(fileValues, () => sources.file!.name);
   apply(sources.flags ?? {}, flagOf);
 
