@@ -3,7 +3,7 @@ import { type ModelFile, modelGraph } from '../checkpoint/model-file.ts';
 import { UserError } from '../core/errors.ts';
 import type { Shape, Tensor } from '../core/tensor.ts';
 import { type Engine, loadState } from '../engine/engine.ts';
-import { type OnnxInput, openOnnx } from '../engine/onnx/session-node.ts';
+import { type OnnxValue, openOnnx } from '../engine/onnx/session-node.ts';
 import { DEFAULT_PREPROCESSING } from '../images/preprocess.ts';
 import { withPreprocess } from '../models/preprocess.ts';
 import type { Recipe } from '../recipe/recipe.ts';
@@ -65,6 +65,9 @@ export async function onnxTeacher(path: string, options: OnnxTeacherOptions): Pr
     const size = options.teacherSize ?? fixed ?? options.size;
     if (fixed !== undefined && fixed !== size)
       throw new UserError(`${path} takes images of ${fixed} px, not ${size}.`, 'Leave teacher_size at auto.');
+    const fits = ({ shape }: OnnxValue): boolean =>
+      shape.length === 2 && (typeof shape[1] !== 'number' || shape[1] === options.classes);
+    if (!session.outputTypes.some(fits)) throw otherClasses(path, session.outputTypes, options.classes);
     const inside = input.dtype === 'uint8';
     if (inside && options.preprocess !== null)
       throw new UserError(`${path} takes bytes and normalizes them itself.`, 'Leave teacher_preprocess at auto.');
@@ -97,7 +100,7 @@ function wrong(path: string, why: string): UserError {
 
 type Layout = 'nchw' | 'nhwc';
 
-function imageInput(path: string, { dtype, shape }: OnnxInput): { layout: Layout; fixed: number | undefined } {
+function imageInput(path: string, { dtype, shape }: OnnxValue): { layout: Layout; fixed: number | undefined } {
   if (dtype !== 'float32' && dtype !== 'uint8') throw wrong(path, `its input is ${dtype}, not float32 or uint8`);
   const layout = shape[1] === 3 ? 'nchw' : shape[3] === 3 ? 'nhwc' : undefined;
   if (shape.length !== 4 || !layout)
@@ -112,8 +115,12 @@ function imageInput(path: string, { dtype, shape }: OnnxInput): { layout: Layout
 function classifierOutput(path: string, results: Readonly<Record<string, Tensor>>, classes: number): Tensor {
   const found = Object.values(results).find(({ shape }) => shape.length === 2 && shape[1] === classes);
   if (found) return found;
-  const shapes = Object.values(results).map(({ shape }) => `[${shape.join(', ')}]`);
-  throw wrong(path, `it gives ${shapes.join(' and ')}, not [N, ${classes}] for the ${classes} classes of the images`);
+  throw otherClasses(path, Object.values(results), classes);
+}
+
+function otherClasses(path: string, outputs: readonly Pick<OnnxValue, 'shape'>[], classes: number): UserError {
+  const shapes = outputs.map(({ shape }) => `[${shape.join(', ')}]`).join(' and ');
+  return wrong(path, `it gives ${shapes}, not [N, ${classes}] for the ${classes} classes of the images`);
 }
 
 /** uint8 `[N, S, S, 3]` in a layout. */

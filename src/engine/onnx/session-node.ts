@@ -12,8 +12,8 @@ export interface SessionOptions {
   readonly threads?: number;
 }
 
-/** What an ONNX model says of an input. */
-export interface OnnxInput {
+/** What an ONNX model says of an input or output. */
+export interface OnnxValue {
   readonly name: string;
   readonly dtype: string;
   /** Numbers where a dimension is fixed. */
@@ -25,8 +25,9 @@ export interface OnnxSession {
   /** E.g. `onnxruntime-node 1.30.0`. */
   readonly description: string;
   readonly inputs: readonly string[];
-  /** The inputs that are tensors, with what is known of them. */
-  readonly inputTypes: readonly OnnxInput[];
+  /** The inputs and outputs that are tensors, with what is known of them. */
+  readonly inputTypes: readonly OnnxValue[];
+  readonly outputTypes: readonly OnnxValue[];
   readonly outputs: readonly string[];
   /** Runs once: inputs by name to outputs by name. Results are copies. */
   run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>;
@@ -95,9 +96,8 @@ export async function openOnnx(model: Uint8Array | string, options: SessionOptio
   return {
     description: await describeRuntime(runtime),
     inputs: session.inputNames,
-    inputTypes: session.inputMetadata.flatMap((input) =>
-      input.isTensor ? [{ name: input.name, dtype: input.type, shape: input.shape }] : [],
-    ),
+    inputTypes: valuesOf(session.inputMetadata),
+    outputTypes: valuesOf(session.outputMetadata),
     outputs: session.outputNames,
     async run(feeds) {
       const inputs = Object.entries(feeds).map(([name, value]) => [name, toOrt(ort, value)] as const);
@@ -107,6 +107,9 @@ export async function openOnnx(model: Uint8Array | string, options: SessionOptio
     dispose: () => session.release(),
   };
 }
+
+const valuesOf = (metadata: readonly InferenceSession.ValueMetadata[]): OnnxValue[] =>
+  metadata.flatMap((value) => (value.isTensor ? [{ name: value.name, dtype: value.type, shape: value.shape }] : []));
 
 async function create(
   ort: Ort,
