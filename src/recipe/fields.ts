@@ -235,6 +235,14 @@ export const FIELDS: FieldTable<Recipe> = {
     max: 1,
     text: 'Discriminative rates: each part of the network (classifier, stage 4 … 1, stem) learns at this multiple of the rate of the part after it. 1: all alike.',
   },
+  head_lr_scale: {
+    group: 'fine-tuning',
+    type: 'number',
+    default: 1,
+    min: 0,
+    above: true,
+    text: 'The classifier learns at this multiple of lr; a new one on a network that knows much already may want 10 or more.',
+  },
 
   teacher: {
     group: 'distillation',

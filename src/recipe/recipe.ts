@@ -72,6 +72,7 @@ export interface Recipe extends AugmentationRecipe {
   readonly freeze_stages: number;
   readonly freeze_bn: boolean;
   readonly layer_decay: number;
+  readonly head_lr_scale: number;
 
   readonly teacher: string | null;
   readonly distill: 'soft' | 'dist';

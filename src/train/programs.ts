@@ -64,9 +64,15 @@ function optimizerOf({ optimizer, momentum, nesterov, beta1, beta2, opt_eps: eps
   return optimizer === 'adamw' ? { optimizer, beta1, beta2, epsilon } : { optimizer, momentum, nesterov };
 }
 
+/** Learning rate of a part of the network as a multiple of `lr`. */
+function rateOf({ layer_decay, head_lr_scale }: Recipe, stage: number): number {
+  const behind = STAGES - 1 - stage;
+  return behind === 0 ? head_lr_scale : layer_decay ** behind;
+}
+
 /** The training step that a recipe asks for, of a model in train form. */
 export function stepGraph(model: Graph, recipe: Recipe, classes: number): Graph {
-  const { clip_grad, layer_decay } = recipe;
+  const { clip_grad } = recipe;
   const trained = recipe.freeze_stages > 0 ? freezeNodes(model, isFrozen(recipe)) : model;
   return trainStep(trained, classes, {
     ...optimizerOf(recipe),
@@ -75,7 +81,7 @@ export function stepGraph(model: Graph, recipe: Recipe, classes: number): Graph 
     freezeBn: recipe.freeze_bn,
     accumulate: microBatchSize(recipe) < recipe.batch_size,
     ...(clip_grad > 0 ? { clipGrad: clip_grad } : {}),
-    ...(layer_decay < 1 ? { lrScale: (param) => layer_decay ** (STAGES - 1 - stageOf(param)) } : {}),
+    lrScale: (param) => rateOf(recipe, stageOf(param)),
   });
 }
 

@@ -34,7 +34,7 @@ const TRICKS: readonly { readonly name: string; readonly flags: Flags; readonly 
   { name: 'frozen stages', flags: { freeze_stages: 3 } },
   { name: 'a frozen body', flags: { freeze_stages: 5, lr: 0.5 } },
   { name: 'fixed statistics', flags: { freeze_bn: true, lr: 0.2 } },
-  { name: 'discriminative rates', flags: { layer_decay: 0.6 } },
+  { name: 'discriminative rates', flags: { layer_decay: 0.6, head_lr_scale: 3 } },
   { name: 'class weights', flags: { class_weights: 'balanced' }, also: { classCounts: [8, 8, 8] } },
   { name: 'binary cross-entropy', flags: { loss: 'bce', lr: 0.2 } },
   { name: 'a teacher, softly', flags: { teacher: 'stub', distill_temperature: 4 }, also: { teacher } },
