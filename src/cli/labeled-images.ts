@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { closestMatch, UserError } from '../core/errors.ts';
 import { type Dataset, withClasses } from '../data/dataset.ts';
+import { withoutExcluded } from '../data/exclude-node.ts';
 import { readSplitData } from '../data/held-out-node.ts';
 import type { OpenedModel } from './open-model.ts';
 import { differences } from './plan-run.ts';
@@ -50,7 +51,8 @@ export async function labeledImages({ model, run }: Labeled, dir?: string, split
   const { val_fraction, seed } = run?.recipe ?? { val_fraction: 0.5, seed: 0 };
   const named = split === undefined ? undefined : checkSplit(split);
   const options = { valFraction: val_fraction, seed, partial: !own };
-  const data = await readSplitData(folder, own ? run.meta.val : undefined, options);
+  const read = await readSplitData(folder, own ? run.meta.val : undefined, options);
+  const data = await withoutExcluded(read, folder, own ? run.meta.exclude : undefined);
   const apart = own || data.ownVal === true;
   const choice = named ?? (apart ? 'val' : 'all');
   const parts = choice === 'all' ? [data.train, data.val, ...(data.test ? [data.test] : [])] : [data[choice]];

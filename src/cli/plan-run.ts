@@ -5,6 +5,7 @@ import type { ModelFile } from '../checkpoint/model-file.ts';
 import { UserError } from '../core/errors.ts';
 import type { StateDict } from '../core/tensor.ts';
 import type { SplitDataset } from '../data/dataset.ts';
+import { withoutExcluded } from '../data/exclude-node.ts';
 import { readSplitData } from '../data/held-out-node.ts';
 import { autoThreads } from '../engine/wasm/auto-threads-node.ts';
 import { fuseGraph } from '../graph/passes/fuse.ts';
@@ -28,6 +29,8 @@ export interface RunPlan {
   readonly dir: string;
   /** What names the validation images, if they are named apart. */
   readonly val?: string;
+  /** The list of images that are left out. */
+  readonly exclude?: string;
   readonly data: SplitDataset;
   /** Fingerprint of the training samples. */
   readonly samples: string;
@@ -66,10 +69,12 @@ export async function planNewRun(dir: string | undefined, flags: TrainFlags, com
       2,
     );
   const { init, resolved } = await resolveNewRecipe(flags);
-  const data = await readSplitData(dir, flags.val, {
+  const exclude = flags.exclude === undefined ? undefined : resolve(flags.exclude);
+  const read = await readSplitData(dir, flags.val, {
     valFraction: resolved.recipe.val_fraction,
     seed: resolved.recipe.seed,
   });
+  const data = await withoutExcluded(read, dir, exclude);
   const recipe = definite(resolved.recipe, data);
   const config: MobileOneConfig = {
     ...modelConfig(recipe.variant, given(recipe)),
@@ -83,6 +88,7 @@ export async function planNewRun(dir: string | undefined, flags: TrainFlags, com
     recipeText: recipeYaml(resolved, commandLine),
     dir: resolve(dir),
     ...(flags.val === undefined ? {} : { val: resolve(flags.val) }),
+    ...(exclude === undefined ? {} : { exclude }),
     data,
     samples: fingerprint(data.train.samples, dir),
     config,
@@ -158,7 +164,7 @@ export async function planResumedRun(dir: string | undefined, flags: TrainFlags)
     ...Object.keys(changed)
       .filter((name) => !FREE_FIELDS.includes(name as FieldName))
       .map((name) => flagOf(name as FieldName)),
-    ...(['out', 'pretrained', 'preset', 'recipe'] as const)
+    ...(['out', 'pretrained', 'preset', 'recipe', 'exclude'] as const)
       .filter((name) => flags[name] !== undefined)
       .map((name) => `--${name}`),
   ];
@@ -172,7 +178,9 @@ export async function planResumedRun(dir: string | undefined, flags: TrainFlags)
   const { recipe } = resolveRecipe({ file, flags: changed });
   const folder = dir ?? meta.data;
   const val = flags.val ?? meta.val;
-  const data = await readSplitData(folder, val, { valFraction: recipe.val_fraction, seed: recipe.seed });
+  const { exclude } = meta;
+  const read = await readSplitData(folder, val, { valFraction: recipe.val_fraction, seed: recipe.seed });
+  const data = await withoutExcluded(read, folder, exclude);
   if (String(data.train.classes) !== String(meta.classes))
     throw new UserError(
       `${folder} has other classes than the run began with: ${differences(meta.classes, data.train.classes)}.`,
@@ -201,6 +209,7 @@ export async function planResumedRun(dir: string | undefined, flags: TrainFlags)
     recipeText: '',
     dir: resolve(folder),
     ...(val === undefined ? {} : { val: resolve(val) }),
+    ...(exclude === undefined ? {} : { exclude }),
     data,
     samples,
     config: meta.config,

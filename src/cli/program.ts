@@ -29,6 +29,7 @@ export function buildProgram(io: Io, finish: (code: number) => void): Command {
     .showSuggestionAfterError(true);
   addTraining(program, io, finish);
   addUsing(program as unknown as TypedCommand, io, finish);
+  addData(program as unknown as TypedCommand, io, finish);
   addRuns(program as unknown as TypedCommand, io, finish);
   addMeasuring(program as unknown as TypedCommand, io, finish);
   return program;
@@ -47,6 +48,10 @@ function addTraining(program: Command, io: Io, finish: (code: number) => void): 
     .option('--pretrained <file>', `begin with the weights of a model: ${MODEL}`)
     .option('--preset <name>', `begin with a preset: ${Object.keys(PRESETS).join(', ')}`)
     .option('--recipe <file>', 'a YAML or JSON file of recipe fields')
+    .option(
+      '--exclude <file>',
+      'leave out the images that a list names: a path a line, or what data doctor --fix writes',
+    )
     .option('--explain', 'print every value of the recipe and where it comes from; trains nothing')
     .option('--wide <choice>', WIDE)
     .option('--strict', 'stop at an unreadable image instead of skipping it')
@@ -154,6 +159,25 @@ function addRuns(program: TypedCommand, io: Io, finish: (code: number) => void):
     .action(async (names, _options, command) => {
       const { compareCommand } = await import('./commands/runs.ts');
       finish(await compareCommand(io, names, command.optsWithGlobals()));
+    });
+}
+
+function addData(program: TypedCommand, io: Io, finish: (code: number) => void): void {
+  const data = program.command('data').description('Look at a data set before training on it.');
+  data
+    .command('doctor')
+    .description(
+      'Find broken files, duplicates, leaks between splits, contradicting labels. Exit code 1 where there are any; removes nothing.',
+    )
+    .argument('<data>', 'the folder or file of images')
+    .option('--val <data>', 'the validation images, as for train')
+    .option('--size <n>', "side of the network's input, for images that are too small", '224')
+    .option('--fix <file>', 'write a CSV of what to leave out, for train --exclude')
+    .option('--report <file>', 'write a page that shows the findings')
+    .option('--json', 'print the findings as JSON')
+    .action(async (folder, options) => {
+      const { doctorCommand } = await import('./commands/data-doctor.ts');
+      finish(await doctorCommand(io, folder, options));
     });
 }
 

@@ -166,12 +166,23 @@ export function loaderHooks(
 
 /** Shows how many images have been read, or how much of something else is done, on a terminal. */
 export function countImages(io: Io, json: boolean, what = 'reading images'): (done: number, total: number) => void {
+  const show = countProgress(io, json);
+  return (done, total) => show(done, total, what);
+}
+
+/** Shows how far a task has come and how long it will take, on a terminal; another `what` begins anew. */
+export function countProgress(io: Io, json: boolean): (done: number, total: number, what: string) => void {
   let shown = 0;
-  return (done, total) => {
+  let began = 0;
+  let task = '';
+  return (done, total, what) => {
     if (!io.terminal || json) return;
     const now = performance.now();
+    if (what !== task || done <= 1) [task, began] = [what, now];
     if (done < total && now - shown < 1000 * BAR_SECONDS) return;
     shown = now;
-    io.raw(done < total ? `\r\x1b[2K${what}  ${barText(done / total)}  ${done}/${total}` : '\r\x1b[2K');
+    const seconds = (now - began) / 1000;
+    const left = seconds > 1 ? `  ${durationText((seconds / done) * (total - done))} left` : '';
+    io.raw(done < total ? `\r\x1b[2K${what}  ${barText(done / total)}  ${done}/${total}${left}` : '\r\x1b[2K');
   };
 }

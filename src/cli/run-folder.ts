@@ -111,6 +111,8 @@ export interface RunMeta extends CheckpointMeta {
   readonly data: string;
   /** What names the validation images, if they are named apart. */
   readonly val?: string;
+  /** The list of images that are left out. */
+  readonly exclude?: string;
   /** Fingerprint of the training samples, in order. */
   readonly samples: string;
   /** Threads of the engine, on which the last bits depend. */

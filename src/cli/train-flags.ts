@@ -15,6 +15,8 @@ export interface TrainFlags extends Readonly<Record<string, unknown>> {
   readonly val?: string;
   readonly preset?: string;
   readonly recipe?: string;
+  /** A list of images to leave out. */
+  readonly exclude?: string;
   /** Print the recipe and where each value is from, and train nothing. */
   readonly explain?: boolean;
   readonly strict?: boolean;

@@ -5,7 +5,7 @@ import type { Proof } from '../checkpoint/proof.ts';
 import type { EpochMetrics } from '../core/events.ts';
 import { confusionFigure, latencyFigure, milliseconds, shortRuntime } from './bars.ts';
 import { accuracyFigure, type Baseline, lossFigure } from './curves.ts';
-import { escapeHtml, figure, page, percent, picture, section, table } from './markup.ts';
+import { escapeHtml, figure, page, percent, picture, section, table, tiles } from './markup.ts';
 import { type Calibrated, type ClassAccuracy, calibration, classes, type Fed, fed } from './model-sections.ts';
 
 /** A picture with what the model makes of it. */
@@ -57,7 +57,7 @@ export interface ReportData {
 /** Renders the report. Throws a UserError when Vega is missing and there are figures to draw. */
 export async function renderReport(data: ReportData): Promise<string> {
   const sections = [
-    headlines(data),
+    tiles(data.headlines ?? []),
     await curves(data),
     fed(data.fed),
     results(data),
@@ -71,14 +71,6 @@ export async function renderReport(data: ReportData): Promise<string> {
     notes(data),
   ];
   return page(data.title, data.summary, sections);
-}
-
-function headlines({ headlines = [] }: ReportData): string {
-  if (headlines.length === 0) return '';
-  const tiles = headlines.map(
-    ({ value, text }) => `<li><strong>${escapeHtml(value)}</strong><span>${escapeHtml(text)}</span></li>`,
-  );
-  return `<ul class="tiles">${tiles.join('')}</ul>`;
 }
 
 async function curves({ epochs = [], baseline }: ReportData): Promise<string> {

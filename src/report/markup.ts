@@ -3,8 +3,8 @@ import { drawFigure } from './draw.ts';
 import { withCssColors } from './palette.ts';
 import { STYLE } from './style.ts';
 
-/** A whole page, self-contained; empty sections are left out. */
-export function page(title: string, summary: string, sections: readonly string[]): string {
+/** A whole page, self-contained; empty sections are left out. `extra` is style beyond the common one. */
+export function page(title: string, summary: string, sections: readonly string[], extra = ''): string {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -12,7 +12,7 @@ export function page(title: string, summary: string, sections: readonly string[]
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>${escapeHtml(title)}</title>
-<style>${STYLE}</style>
+<style>${STYLE}${extra}</style>
 </head>
 <body>
 <main>
@@ -49,13 +49,23 @@ export const table = (columns: readonly string[], rows: readonly (readonly strin
 };
 
 /** Base64 in Node and in browsers. */
-function dataUri(png: Uint8Array): string {
+function dataUri(bytes: Uint8Array, type: string): string {
   let text = '';
-  for (let i = 0; i < png.length; i += 0x8000) text += String.fromCharCode(...png.subarray(i, i + 0x8000));
-  return `data:image/png;base64,${btoa(text)}`;
+  for (let i = 0; i < bytes.length; i += 0x8000) text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
+  return `data:image/${type};base64,${btoa(text)}`;
 }
 
-export const picture = (png: Uint8Array, alt: string): string => `<img src="${dataUri(png)}" alt="${escapeHtml(alt)}">`;
+export const picture = (bytes: Uint8Array, alt: string, type: 'png' | 'jpeg' = 'png'): string =>
+  `<img src="${dataUri(bytes, type)}" alt="${escapeHtml(alt)}">`;
+
+/** The numbers to see first. */
+export function tiles(headlines: readonly { readonly value: string; readonly text: string }[]): string {
+  if (headlines.length === 0) return '';
+  const items = headlines.map(
+    ({ value, text }) => `<li><strong>${escapeHtml(value)}</strong><span>${escapeHtml(text)}</span></li>`,
+  );
+  return `<ul class="tiles">${items.join('')}</ul>`;
+}
 
 /** A figure that scales with the page and takes its colors; `alt` is its title for readers that don't see it. */
 export async function figure(spec: Parameters<typeof drawFigure>[0], alt: string): Promise<string> {

@@ -195,7 +195,7 @@ function sayWhatIsThere(io: Io, { files }: RunPlan, metrics: EpochMetrics, proof
 
 /** Where the loop saves: checkpoints with the plan's facts, models as files. */
 function runStore(plan: RunPlan, engine: Engine, made: Made): RunStore {
-  const { recipe, data, files, config, preprocessing, samples, dir, val, commandLine } = plan;
+  const { recipe, data, files, config, preprocessing, samples, dir, val, exclude, commandLine } = plan;
   const variant = Object.entries(VARIANTS).find(([, own]) => sameArchitecture(own, config))?.[0];
   const common = { config, ...(variant ? { variant } : {}), classes: data.train.classes, preprocessing };
   const { threads } = engine.capabilities();
@@ -205,6 +205,7 @@ function runStore(plan: RunPlan, engine: Engine, made: Made): RunStore {
     seed: recipe.seed,
     data: dir,
     ...(val === undefined ? {} : { val }),
+    ...(exclude === undefined ? {} : { exclude }),
     samples,
     threads,
     commandLine,
