@@ -1,4 +1,6 @@
 /** `mobileone train --explain`: every value of the recipe, what `auto` comes to, and where the value is from. */
+import type { ModelFile } from '../checkpoint/model-file.ts';
+import { normalizationOf } from '../images/preprocess.ts';
 import { modelConfig } from '../models/registry.ts';
 import { phaseSizes, phaseStarts } from '../recipe/curriculum.ts';
 import { valueText } from '../recipe/document.ts';
@@ -17,11 +19,12 @@ export interface Explained {
 }
 
 /** What each field that was left to `auto` comes to on this machine. */
-async function automatic(recipe: Recipe): Promise<Partial<Record<FieldName, unknown>>> {
+async function automatic(recipe: Recipe, init: ModelFile | undefined): Promise<Partial<Record<FieldName, unknown>>> {
   const { num_conv_branches, depths, widths, se_blocks } = modelConfig(recipe.variant);
   const { threads } = (await openEngine({ name: recipe.engine })).capabilities();
   const lr = baseLearningRate(recipe);
   const [auto_augment, phase_starts] = [autoAugmentOf(recipe), phaseStarts(recipe)];
+  const { mean, std } = normalizationOf(recipe, init?.preprocessing);
   const data = {
     micro_batch_size: recipe.batch_size,
     workers: defaultWorkers(),
@@ -29,12 +32,15 @@ async function automatic(recipe: Recipe): Promise<Partial<Record<FieldName, unkn
     phase_starts,
     progressive: phaseSizes(recipe),
   };
-  return { num_conv_branches, depths, widths, se_blocks, lr, threads, ...data };
+  return { mean, std, num_conv_branches, depths, widths, se_blocks, lr, threads, ...data };
 }
 
-/** Lists every field of a recipe with its origin. */
-export async function explainRecipe({ recipe, origins }: ResolvedRecipe): Promise<Explained[]> {
-  const auto = await automatic(recipe);
+/** Lists every field of a recipe with its origin; `init` is the model that training begins with. */
+export async function explainRecipe(
+  { recipe, origins }: ResolvedRecipe,
+  init: ModelFile | undefined,
+): Promise<Explained[]> {
+  const auto = await automatic(recipe, init);
   return FIELD_NAMES.map((field) => {
     const value = recipe[field];
     return {

@@ -9,7 +9,7 @@ import { withoutExcluded } from '../data/exclude-node.ts';
 import { readSplitData } from '../data/held-out-node.ts';
 import { autoThreads } from '../engine/wasm/auto-threads-node.ts';
 import { fuseGraph } from '../graph/passes/fuse.ts';
-import { DEFAULT_PREPROCESSING, type Preprocessing } from '../images/preprocess.ts';
+import { normalizationOf, type Preprocessing } from '../images/preprocess.ts';
 import { type MobileOneConfig, mobileOne } from '../models/mobileone.ts';
 import { modelConfig } from '../models/registry.ts';
 import { flagOf } from '../recipe/parse.ts';
@@ -82,7 +82,7 @@ export async function planNewRun(dir: string | undefined, flags: TrainFlags, com
     num_classes: data.train.classes.length,
   };
   const begun = init && initialWeights(init, config, flags.pretrained!);
-  const { mean, std } = init?.preprocessing ?? DEFAULT_PREPROCESSING;
+  const { mean, std } = normalizationOf(recipe, init?.preprocessing);
   return {
     recipe,
     recipeText: recipeYaml(resolved, commandLine),

@@ -179,6 +179,19 @@ function addData(program: TypedCommand, io: Io, finish: (code: number) => void):
       const { doctorCommand } = await import('./commands/data-doctor.ts');
       finish(await doctorCommand(io, folder, options));
     });
+  data
+    .command('stats')
+    .description(
+      'Measure mean and standard deviation of the channels over the training images, for train --mean --std.',
+    )
+    .argument('<data>', 'the folder or file of images')
+    .option('--val <data>', 'the validation images, as for train')
+    .option('--size <n>', 'side of the images as the network sees them', '224')
+    .option('--json', 'print the result as JSON')
+    .action(async (folder, options) => {
+      const { statsCommand } = await import('./commands/data-stats.ts');
+      finish(await statsCommand(io, folder, options));
+    });
 }
 
 function addMeasuring(program: TypedCommand, io: Io, finish: (code: number) => void): void {

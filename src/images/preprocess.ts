@@ -20,6 +20,14 @@ export const DEFAULT_PREPROCESSING: Preprocessing = {
   interpolation: 'bilinear',
 };
 
+/** Mean and deviation that are given, or else the usual ones. */
+export function normalizationOf(
+  { mean, std }: { readonly mean: readonly number[] | null; readonly std: readonly number[] | null },
+  usual: Pick<Preprocessing, 'mean' | 'std'> = DEFAULT_PREPROCESSING,
+): Pick<Preprocessing, 'mean' | 'std'> {
+  return { mean: mean ?? usual.mean, std: std ?? usual.std };
+}
+
 /** A rectangle of whole pixels. */
 export interface Box {
   readonly x: number;

@@ -42,6 +42,8 @@ export interface AugmentationRecipe {
 export interface Recipe extends AugmentationRecipe {
   readonly variant: string;
   readonly size: number;
+  readonly mean: readonly number[] | null;
+  readonly std: readonly number[] | null;
   readonly num_conv_branches: number | null;
   readonly depths: FourNumbers | null;
   readonly widths: FourNumbers | null;

@@ -128,6 +128,14 @@ function checkTogether(recipe: Recipe): void {
       `warmup_epochs (${recipe.warmup_epochs}) leaves nothing of ${recipe.epochs} epochs.`,
       'Make warm-up shorter than the run.',
     );
+  for (const name of ['mean', 'std'] as const) {
+    const given = recipe[name];
+    if (given !== null && given.length !== 3)
+      throw new UserError(
+        `${name} has ${given.length} numbers, but images have 3 channels.`,
+        'Give one number a channel.',
+      );
+  }
   const { batch_size, micro_batch_size: micro } = recipe;
   if (micro !== null && batch_size % micro !== 0)
     throw new UserError(

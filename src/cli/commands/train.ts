@@ -36,7 +36,8 @@ export async function trainCommand(
   if (flags.explain) {
     if (flags.resume !== undefined)
       throw new UserError('--explain tells of a new run.', "A run's own recipe.yaml has its recipe, with origins.", 2);
-    const fields = await explainRecipe((await resolveNewRecipe(flags)).resolved);
+    const { resolved, init } = await resolveNewRecipe(flags);
+    const fields = await explainRecipe(resolved, init);
     if (flags.json) io.out(JSON.stringify(fields));
     else for (const line of explainedText(fields)) io.out(line);
     return EXIT.ok;

@@ -8,6 +8,7 @@ import { sniffImage } from '../../images/sniff.ts';
 import { type Sample, type SplitDataset, sampleName } from '../dataset.ts';
 import { decodeSample, readEncoded } from '../decode-sample-node.ts';
 import { namesInside } from '../exclude-node.ts';
+import { inParallel } from '../parallel.ts';
 import type { Levels } from './align.ts';
 import {
   type Candidate,
@@ -23,6 +24,8 @@ import { detailOf, sameDetail } from './likeness.ts';
 
 /** Short side at which images are read: enough for both looks, and of large JPEGs an eighth is decoded. */
 const READ_SIDE = 64;
+/** Images read at a time. */
+const AT_ONCE = 2 * availableParallelism();
 /** Colorfulness up to which an image counts as gray. */
 const GRAY = 4;
 /** What the names of files promise, as `sniffImage` calls it. */
@@ -78,6 +81,7 @@ export async function inspectData(data: SplitDataset, options: InspectOptions): 
   const splitOf = splits.flatMap(([split, some]) => some.map(() => split));
   const seen = await inParallel(
     samples,
+    AT_ONCE,
     async (sample, i) => await look(sample, splitOf[i]!, nameOf(sample)),
     (done) => onProgress?.(done, samples.length, 'reading images'),
   );
@@ -87,26 +91,6 @@ export async function inspectData(data: SplitDataset, options: InspectOptions): 
   const exact = await exactPairs(samples, seen, near);
   const images = seen.map(({ facts }) => facts);
   return { samples, ...diagnose(data.train.classes, images, prints, { exact, near }, size) };
-}
-
-/** Runs a task for every item, several at a time. */
-async function inParallel<T, R>(
-  items: readonly T[],
-  task: (item: T, index: number) => Promise<R>,
-  onDone?: (done: number) => void,
-): Promise<R[]> {
-  const results = new Array<R>(items.length);
-  let next = 0;
-  let done = 0;
-  const work = async (): Promise<void> => {
-    while (next < items.length) {
-      const index = next++;
-      results[index] = await task(items[index]!, index);
-      onDone?.(++done);
-    }
-  };
-  await Promise.all(Array.from({ length: 2 * availableParallelism() }, work));
-  return results;
 }
 
 /** Reads one image: its header, its bytes' hash and its small picture. */
@@ -161,7 +145,7 @@ async function nearPairs(samples: readonly Sample[], alike: readonly Candidate[]
   const wanted = [...new Set(alike.flatMap(({ pair }) => pair))];
   const read = async (i: number): Promise<Levels> =>
     detailOf(await decodeSample(samples[i]!, { shortSide: READ_SIDE }));
-  const details = await inParallel(wanted, read);
+  const details = await inParallel(wanted, AT_ONCE, read);
   const detail = new Map(wanted.map((i, n) => [i, details[n]!]));
   return alike.flatMap(({ pair, warp }) =>
     sameDetail(detail.get(pair[0])!, detail.get(pair[1])!, warp) ? [pair] : [],
@@ -179,7 +163,7 @@ async function exactPairs(samples: readonly Sample[], seen: readonly Seen[], nea
   });
   const candidates = [...sameSmall, ...sized].filter((pair) => !known.has(String(pair)));
   const wanted = [...new Set(candidates.flat())];
-  const hashes = await inParallel(wanted, async (i) => hashOf((await decodeSample(samples[i]!)).data));
+  const hashes = await inParallel(wanted, AT_ONCE, async (i) => hashOf((await decodeSample(samples[i]!)).data));
   const pixels = new Map(wanted.map((i, n) => [i, hashes[n]!]));
   return [...sameFile, ...candidates.filter(([a, b]) => pixels.get(a) === pixels.get(b))];
 }
