@@ -1,5 +1,5 @@
 /**
- * Decoded images, kept as one file of RGB bytes and an index beside it that names it. Built once for a list of files and
+ * Decoded images, kept as one file of bytes and an index beside it that names it. Built once for a list of files and
  * a geometry; changed files make another key. The index comes last and whole, so a half-built cache is never used, and
  * two runs that build the same cache at once cannot mix theirs.
  */
@@ -11,11 +11,14 @@ import { cacheFolder } from '../data/cache-folder-node.ts';
 import { type Place, placeOf, sampleName } from '../data/dataset.ts';
 import { decodeSample } from '../data/decode-sample-node.ts';
 import { evalCrop, loadSharp } from '../images/decode-node.ts';
-import type { RgbImage } from '../images/resize.ts';
+import type { PixelImage } from '../images/resize.ts';
 import { openPixelFile, type PixelFile } from './pixel-file-node.ts';
 
 /** How images are kept: shrunk to a short side for training, or as evaluation sees them. */
-export type Geometry = { readonly shortSide: number } | { readonly size: number; readonly cropPct: number };
+export type Geometry = ({ readonly shortSide: number } | { readonly size: number; readonly cropPct: number }) & {
+  /** 1 gray, 3 RGB …; see images/channels.ts. */
+  readonly channels: number;
+};
 
 export interface SkippedImage {
   /** The sample's name, for people. */
@@ -43,14 +46,15 @@ export interface CacheOptions {
 }
 
 /** Raised whenever the pixels of a kept image would come out differently. */
-const VERSION = 4;
+const VERSION = 5;
 const DAY = 24 * 3600 * 1000;
 
 /** Reads one image as the geometry says. */
-export async function readAs(sample: Place, geometry: Geometry): Promise<RgbImage> {
-  if ('shortSide' in geometry) return decodeSample(sample, { shortSide: geometry.shortSide });
-  const data = evalCrop(await decodeSample(sample), geometry);
-  return { width: geometry.size, height: geometry.size, data };
+export async function readAs(sample: Place, geometry: Geometry): Promise<PixelImage> {
+  const { channels } = geometry;
+  if ('shortSide' in geometry) return decodeSample(sample, { shortSide: geometry.shortSide, channels });
+  const data = evalCrop(await decodeSample(sample, { channels }), geometry);
+  return { width: geometry.size, height: geometry.size, channels, data };
 }
 
 async function keyOf(samples: readonly Place[], geometry: Geometry): Promise<string> {

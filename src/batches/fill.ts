@@ -2,10 +2,10 @@
 import { random } from '../core/random.ts';
 import { type Augment, augment } from '../images/augment/augment.ts';
 import { applyMix, type Mix } from '../images/augment/mix.ts';
-import type { RgbImage } from '../images/resize.ts';
+import type { PixelImage } from '../images/resize.ts';
 
 /** Gives a decoded image by its index in the data set. */
-export type ReadImage = (index: number) => RgbImage | Promise<RgbImage>;
+export type ReadImage = (index: number) => PixelImage | Promise<PixelImage>;
 
 export interface FillOptions {
   readonly seed: number;
@@ -24,7 +24,7 @@ export interface FillRequest {
   readonly strength: number;
   /** How the images are mixed at last. */
   readonly mix?: Mix | undefined;
-  /** Bytes of [N, size, size, 3]. */
+  /** Bytes of [N, size, size, channels]. */
   readonly out: Uint8Array;
 }
 
@@ -32,11 +32,11 @@ export interface FillRequest {
 export async function fillBatch(read: ReadImage, options: FillOptions, batch: FillRequest): Promise<void> {
   const { seed } = options;
   const { epoch, size, indices, strength, out } = batch;
-  const bytes = size * size * 3;
   for (let n = 0; n < indices.length; n++) {
     const index = indices[n]!;
     const image = read(index);
     const source = image instanceof Promise ? await image : image;
+    const bytes = size * size * source.channels;
     if (options.augment) augment(source, options.augment, size, random(seed, epoch, index), out, n * bytes, strength);
     else out.set(source.data, n * bytes);
   }

@@ -45,7 +45,7 @@ export interface LoaderOptions {
 }
 
 export interface Batch {
-  /** uint8 [N, size, size, 3], RGB. */
+  /** uint8 [N, size, size, channels]; RGB where these are 3. */
   readonly images: Tensor;
   readonly labels: Int32Array;
   /** All labels of each sample, where samples may have several. */
@@ -74,8 +74,9 @@ const MIX = hashText('mix');
 
 /** Images for training keep enough pixels for the smallest crop to fill the input. */
 function geometryOf({ train, size, augment, preprocessing }: LoaderOptions): Geometry {
-  if (!train) return { size, cropPct: preprocessing.cropPct };
-  return { shortSide: Math.ceil(size / Math.sqrt(augment.cropScale[0])) };
+  const channels = preprocessing.mean.length;
+  if (!train) return { size, cropPct: preprocessing.cropPct, channels };
+  return { shortSide: Math.ceil(size / Math.sqrt(augment.cropScale[0])), channels };
 }
 
 /** Opens a loader: decodes every image once (into a cache on disk), then gives batches. */
@@ -125,6 +126,7 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
         fromStep,
         stepsPerEpoch,
         batchSize,
+        channels: geometry.channels,
         mix: train ? options.mix : undefined,
         seed,
         ...((train && options.phaseOf?.(epoch)) || { size, strength: 1 }),
@@ -139,20 +141,21 @@ interface EpochRange {
   readonly stepsPerEpoch: number;
   readonly batchSize: number;
   readonly size: number;
+  readonly channels: number;
   readonly strength: number;
   readonly mix: MixOptions | undefined;
   readonly seed: number;
 }
 
 async function* batches(pool: Pool, dataset: Dataset, order: Int32Array, range: EpochRange): AsyncGenerator<Batch> {
-  const { epoch, stepsPerEpoch, batchSize, size, strength } = range;
+  const { epoch, stepsPerEpoch, batchSize, size, channels, strength } = range;
   const start = (step: number): Promise<Batch> => {
     const first = step * batchSize;
     const count = Math.min(batchSize, order.length - first);
     const indices = Int32Array.from({ length: batchSize }, (_, n) => order[first + (n % count)]!);
-    const data = new Uint8Array(new SharedArrayBuffer(batchSize * size * size * 3));
+    const data = new Uint8Array(new SharedArrayBuffer(batchSize * size * size * channels));
     const labels = indices.map((i) => dataset.samples[i]!.label);
-    const images = { shape: [batchSize, size, size, 3], data };
+    const images = { shape: [batchSize, size, size, channels], data };
     const sets = dataset.multiLabel && Array.from(indices, (i) => dataset.samples[i]!.labels ?? []);
     const several = sets ? { labelSets: sets } : {};
     const mix = range.mix && drawMix(range.mix, batchSize, size, random(range.seed, epoch, step, MIX));

@@ -4,7 +4,7 @@ import { type Engine, loadState, type Program } from '../engine/engine.ts';
 import { withPreprocess } from '../models/preprocess.ts';
 import { fuse } from '../reparam/fuse.ts';
 
-/** Compiles the fused form of a model for `batch` images `image` `[N, H, W, 3]` → `logits` `[N, classes]`. */
+/** Compiles the fused form of a model for `batch` images `image` `[N, H, W, C]` → `logits` `[N, classes]`. */
 export async function compileClassifier(engine: Engine, model: ModelFile, batch: number): Promise<Program> {
   const { graph, state } = fuse(modelGraph(model.config, model.form), model.state);
   const { size } = model.preprocessing;

@@ -1,6 +1,7 @@
 /** Decides what a training run is, before anything is written: a new one, or one that goes on. */
 import { resolve } from 'node:path';
 import { isHubName } from '../checkpoint/hub-node.ts';
+import { adaptInputChannels } from '../checkpoint/input-channels.ts';
 import type { ModelFile } from '../checkpoint/model-file.ts';
 import { UserError } from '../core/errors.ts';
 import type { StateDict } from '../core/tensor.ts';
@@ -80,6 +81,7 @@ export async function planNewRun(dir: string | undefined, flags: TrainFlags, com
     ...modelConfig(recipe.variant, given(recipe)),
     ...(init ? { rd_divisor: init.config.rd_divisor } : {}),
     num_classes: data.train.classes.length,
+    in_chans: recipe.in_chans,
   };
   const begun = init && initialWeights(init, config, flags.pretrained!);
   const { mean, std } = normalizationOf(recipe, init?.preprocessing);
@@ -123,8 +125,8 @@ function given({ num_conv_branches, depths, widths, se_blocks }: Recipe): Partia
 }
 
 function architectureOf({ variant, config }: ModelFile): Partial<Recipe> {
-  const { num_conv_branches, depths, widths, se_blocks } = config;
-  return variant ? { variant } : { num_conv_branches, depths, widths, se_blocks };
+  const { num_conv_branches, depths, widths, se_blocks, in_chans } = config;
+  return variant ? { variant, in_chans } : { num_conv_branches, depths, widths, se_blocks, in_chans };
 }
 
 /** The weights of a model that fit the network to train; its classifier may be for other classes. */
@@ -133,22 +135,28 @@ function initialWeights(
   config: MobileOneConfig,
   name: string,
 ): { state: StateDict; warnings: string[] } {
+  const { in_chans } = config;
+  const own = adaptInputChannels(init.state, init.config.in_chans, in_chans, name);
   const graph = mobileOne(config);
   const { params } = init.form === 'fused' ? fuseGraph(graph) : graph;
-  const fits = (key: string): boolean => String(init.state.get(key)?.shape) === String(params[key]?.shape);
-  const misfits = [...new Set([...Object.keys(params), ...init.state.keys()])].filter((key) => !fits(key));
+  const fits = (key: string): boolean => String(own.get(key)?.shape) === String(params[key]?.shape);
+  const misfits = [...new Set([...Object.keys(params), ...own.keys()])].filter((key) => !fits(key));
   const inBody = misfits.filter((key) => !key.startsWith('head.'));
   if (inBody.length > 0)
     throw new UserError(
       `${name} is another network than the recipe's: ${inBody.length} parameters differ, the first is ${inBody[0]}.`,
       `It is ${init.variant ? `a ${init.variant}` : 'no released variant'}; leave the architecture out to take it from the file.`,
     );
-  const state = new Map([...init.state].filter(([key]) => params[key] && fits(key)));
+  const state = new Map([...own].filter(([key]) => params[key] && fits(key)));
   const from = init.config.num_classes;
-  const warnings =
-    misfits.length > 0
+  const warnings = [
+    ...(misfits.length > 0
       ? [`The classifier of ${name} is for ${from} classes; it begins anew for ${config.num_classes}.`]
-      : [];
+      : []),
+    ...(own === init.state
+      ? []
+      : [`The stem of ${name}, for RGB, is made one for ${in_chans === 1 ? 'gray' : `${in_chans} channels`}.`]),
+  ];
   return { state, warnings };
 }
 

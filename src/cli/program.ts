@@ -187,6 +187,7 @@ function addData(program: TypedCommand, io: Io, finish: (code: number) => void):
     .argument('<data>', 'the folder or file of images')
     .option('--val <data>', 'the validation images, as for train')
     .option('--size <n>', 'side of the images as the network sees them', '224')
+    .option('--in-chans <n>', 'channels: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA', '3')
     .option('--json', 'print the result as JSON')
     .action(async (folder, options) => {
       const { statsCommand } = await import('./commands/data-stats.ts');

@@ -94,17 +94,21 @@ function classesOf({ confusion }: Evaluation, classes: readonly string[]): Class
 async function fedImages({ train }: RunLoaders, classes: readonly string[]): Promise<Fed> {
   const images: { png: Uint8Array; label: string }[] = [];
   for await (const { images: batch, labels, count } of train.epoch(0)) {
-    const size = batch.shape[1]!;
+    const [, size, , channels] = batch.shape as [number, number, number, number];
     const side = Math.min(size, FED_SIZE);
     for (let n = 0; n < Math.min(count, FED); n++) {
       const source = {
         width: size,
         height: size,
-        data: batch.data.subarray(n * size * size * 3, (n + 1) * size * size * 3) as Uint8Array,
+        channels,
+        data: batch.data.subarray(n * size * size * channels, (n + 1) * size * size * channels) as Uint8Array,
       };
-      const out = new Uint8Array(side * side * 3);
+      const out = new Uint8Array(side * side * channels);
       resizeRegion(source, { x: 0, y: 0, width: size, height: size }, { out, offset: 0, width: side, height: side });
-      images.push({ png: await encodePng({ shape: [1, side, side, 3], data: out }), label: classes[labels[n]!]! });
+      images.push({
+        png: await encodePng({ shape: [1, side, side, channels], data: out }),
+        label: classes[labels[n]!]!,
+      });
     }
     break;
   }
@@ -140,13 +144,14 @@ async function examplesOf(
   );
   const chosen = new Set([...mistakes, ...rightOnes].flatMap((one) => (one ? [one.index] : [])));
   const program = await compileClassifier(engine, model, 1);
-  const { size } = model.preprocessing;
+  const { size, mean } = model.preprocessing;
+  const geometry = { ...model.preprocessing, channels: mean.length };
   const examples: ExamplePrediction[] = [];
   try {
     for (const index of chosen) {
       const sample = samples[index]!;
       const { label } = sample;
-      const image = { shape: [1, size, size, 3], data: (await readAs(sample, model.preprocessing)).data };
+      const image = { shape: [1, size, size, mean.length], data: (await readAs(sample, geometry)).data };
       const probabilities = softmax((await program.run({ image })).logits!.data);
       examples.push({
         picture: await encodePng(image),

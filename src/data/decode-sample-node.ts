@@ -3,21 +3,23 @@ import { open } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { crc32, inflateRaw } from 'node:zlib';
 import { UserError } from '../core/errors.ts';
+import { convertChannels } from '../images/channels.ts';
 import { type DecodeOptions, decodeImage } from '../images/decode-node.ts';
-import type { RgbImage } from '../images/resize.ts';
+import type { PixelImage } from '../images/resize.ts';
 import { type EncodedPart, type PixelPart, type Place, sampleName } from './dataset.ts';
 
 /** Image files inside archives that are larger are refused: nothing that is one image is. */
 const MOST_BYTES = 2 ** 29;
 const inflate = promisify(inflateRaw);
 
-/** Decodes a sample's image to 8-bit RGB; throws a UserError with its name. */
-export async function decodeSample(sample: Place, options: DecodeOptions = {}): Promise<RgbImage> {
+/** Decodes a sample's image to 8-bit RGB, or the channels asked for; throws a UserError with its name. */
+export async function decodeSample(sample: Place, options: DecodeOptions = {}): Promise<PixelImage> {
   const { path, part } = sample;
+  const { channels = 3 } = options;
   if (!part) return await decodeImage(path, options);
   const name = sampleName(sample);
   if (part.kind === 'pixels')
-    return rgbOf(await readPart(path, part.offset, part.width * part.height * part.channels, name), part);
+    return pixelsOf(await readPart(path, part.offset, part.width * part.height * part.channels, name), part, channels);
   return await decodeImage(await readEncoded(path, part, name), { ...options, name });
 }
 
@@ -52,13 +54,20 @@ export async function readEncoded(path: string, part: EncodedPart, name: string)
   return whole;
 }
 
-function rgbOf(bytes: Uint8Array, { width, height, channels, planar, transposed }: PixelPart): RgbImage {
-  if (channels === 3 && !planar) return { width, height, data: bytes };
+function pixelsOf(bytes: Uint8Array, part: PixelPart, channels: number): PixelImage {
+  const { width, height } = part;
+  return { width, height, channels, data: convertChannels(interleaved(bytes, part), part.channels, channels) };
+}
+
+/** Pixels row by row, with the channels of each together. */
+function interleaved(bytes: Uint8Array, { width, height, channels, planar, transposed }: PixelPart): Uint8Array {
+  if (!transposed && (channels === 1 || !planar)) return bytes;
   const pixels = width * height;
-  const data = new Uint8Array(pixels * 3);
+  const data = new Uint8Array(pixels * channels);
   for (let i = 0; i < pixels; i++) {
     const from = transposed ? (i % width) * height + Math.floor(i / width) : i;
-    for (let c = 0; c < 3; c++) data[3 * i + c] = bytes[channels === 1 ? from : c * pixels + from]!;
+    for (let c = 0; c < channels; c++)
+      data[channels * i + c] = bytes[planar ? c * pixels + from : channels * from + c]!;
   }
-  return { width, height, data };
+  return data;
 }

@@ -27,15 +27,15 @@ const LEVELS = 256;
 export async function channelStats(
   samples: readonly Sample[],
   geometry: Pick<Preprocessing, 'size' | 'cropPct'>,
+  channels: number,
   onProgress?: (done: number, total: number) => void,
 ): Promise<ChannelStats> {
   await loadSharp();
-  const channels = 3;
   const counts = new Float64Array(channels * LEVELS);
   const skipped: string[] = [];
   const add = async (sample: Sample): Promise<void> => {
     try {
-      const pixels = evalCrop(await decodeSample(sample), geometry);
+      const pixels = evalCrop(await decodeSample(sample, { channels }), geometry);
       for (let i = 0; i < pixels.length; i += channels) {
         for (let c = 0; c < channels; c++) counts[c * LEVELS + pixels[i + c]!]!++;
       }

@@ -4,12 +4,12 @@ import type { Program } from '../engine/engine.ts';
 import { addToMean, argmax, crossEntropy, meanOf, NO_MEAN, rankOf, rowsOf, softmax } from './metrics.ts';
 import { averagePrecisions, binaryCrossEntropy, type LabeledRow, sigmoid } from './multi-label.ts';
 
-/** What is evaluated: a program that maps `image` (uint8 `[N, H, W, 3]`) to `logits` `[N, classes]`. */
+/** What is evaluated: a program that maps `image` (uint8 `[N, H, W, C]`) to `logits` `[N, classes]`. */
 export type Classifier = Pick<Program, 'run'>;
 
 /** What evaluation needs of a batch; the last one may be padded beyond `count`. */
 export interface LabeledBatch {
-  /** uint8 `[N, H, W, 3]` */
+  /** uint8 `[N, H, W, C]` */
   readonly images: Tensor;
   readonly labels: Int32Array;
   /** All labels of each image, where images may have several; `labels` then holds the first, or −1. */

@@ -107,9 +107,9 @@ async function goldenFiles(
   }
 }
 
-/** Encodes a uint8 image `[1, H, W, C]` (gray or RGB), losslessly. */
+/** Encodes a uint8 image `[1, H, W, C]` (gray or RGB, or either with alpha), losslessly. */
 export async function encodePng({ shape, data }: Tensor): Promise<Uint8Array> {
-  const [, height, width, channels] = shape as [number, number, number, 1 | 3];
+  const [, height, width, channels] = shape as [number, number, number, 1 | 2 | 3 | 4];
   const { default: sharp } = await import('sharp').catch(() => {
     throw new UserError(
       'Pictures are written by the package sharp, which is missing.',
@@ -117,9 +117,12 @@ export async function encodePng({ shape, data }: Tensor): Promise<Uint8Array> {
     );
   });
   return await sharp(data as Uint8Array, { raw: { width, height, channels } })
+    .toColourspace(channels < 3 ? 'b-w' : 'srgb')
     .png()
     .toBuffer();
 }
+
+const CHANNEL_NAMES: Readonly<Record<number, string>> = { 1: 'gray', 2: 'gray, alpha', 3: 'RGB', 4: 'RGBA' };
 
 function describePreprocessing(model: ModelFile, { options, preprocessing }: ExportedModel): object {
   const { size, cropPct, interpolation, mean, std } = preprocessing;
@@ -128,7 +131,7 @@ function describePreprocessing(model: ModelFile, { options, preprocessing }: Exp
       resize_short_side: evalGeometry(size, size, { size, cropPct }).resized.width,
       interpolation: `${interpolation}, antialiased`,
       center_crop: size,
-      channels: model.config.in_chans === 3 ? 'RGB' : `${model.config.in_chans}`,
+      channels: CHANNEL_NAMES[model.config.in_chans] ?? `${model.config.in_chans}`,
     },
     inside_the_model: options.preprocessing,
     formula: '(value / 255 - mean) / std',

@@ -126,5 +126,5 @@ import * as ort from 'onnxruntime-node'; // or onnxruntime-web
 const session = await ort.InferenceSession.create('model.onnx');
 const [name] = session.inputNames;
 // pixels: the decoded picture, as the section "Input and output" says
-const { logits } = await session.run({ [name]: new ort.Tensor('uint8', pixels, [1, size, size, 3]) });
+const { logits } = await session.run({ [name]: new ort.Tensor('uint8', pixels, [1, size, size, channels]) });
 `.trim();

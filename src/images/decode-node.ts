@@ -1,8 +1,9 @@
-/** Files → 8-bit RGB in Node, by sharp (libvips decodes on its own threads). */
+/** Files → 8-bit pixels in Node, by sharp (libvips decodes on its own threads). */
 import type { Sharp, SharpOptions } from 'sharp';
 import { UserError } from '../core/errors.ts';
+import { convertChannels, hasAlpha } from './channels.ts';
 import { evalGeometry, type Preprocessing } from './preprocess.ts';
-import { type RgbImage, resizeRegion } from './resize.ts';
+import { type PixelImage, resizeRegion } from './resize.ts';
 import { describeBytes, sniffImage } from './sniff.ts';
 import { readHead } from './sniff-node.ts';
 
@@ -11,6 +12,8 @@ export interface DecodeOptions {
   readonly maxPixels?: number;
   /** Shrinks so that the short side is this long, if it is longer (faster than decoding whole; for training only). */
   readonly shortSide?: number;
+  /** 1 gray, 2 gray and alpha, 3 RGB (default), 4 RGBA. */
+  readonly channels?: number;
   /** What the image is called in messages; default: its path. */
   readonly name?: string;
 }
@@ -69,10 +72,13 @@ async function refuse(input: string | Uint8Array, name: string, error: Error): P
   );
 }
 
-/** Decodes to 8-bit sRGB: EXIF rotation applied, gray and CMYK converted, transparency over white, first frame of several. */
-export async function decodeImage(input: string | Uint8Array, options: DecodeOptions = {}): Promise<RgbImage> {
+/**
+ * Decodes to 8-bit sRGB, or to the channels asked for: EXIF rotation applied, gray and CMYK converted, transparency over
+ * white (unless alpha is wanted), first frame of several.
+ */
+export async function decodeImage(input: string | Uint8Array, options: DecodeOptions = {}): Promise<PixelImage> {
   const sharp = await loadSharp();
-  const { maxPixels = MAX_PIXELS, shortSide } = options;
+  const { maxPixels = MAX_PIXELS, shortSide, channels = 3 } = options;
   const open = (): Sharp => sharp(input, { failOn: 'truncated', limitInputPixels: false });
   try {
     const { width, height, format } = await open().metadata();
@@ -83,42 +89,36 @@ export async function decodeImage(input: string | Uint8Array, options: DecodeOpt
         'Scale it down, or remove it.',
       );
     }
-    let pipeline = open().autoOrient().flatten({ background: '#ffffff' }).toColourspace('srgb');
+    const upright = open().autoOrient();
+    const opaque = hasAlpha(channels) ? upright.ensureAlpha() : upright.flatten({ background: '#ffffff' });
+    let pipeline = opaque.toColourspace('srgb');
     if (shortSide && Math.min(width, height) > shortSide) {
       pipeline = pipeline.resize({ width: shortSide, height: shortSide, fit: 'outside', kernel: 'lanczos3' });
     }
     const { data, info } = await pipeline.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
-    return { width: info.width, height: info.height, data: toThreeChannels(data, info.channels) };
+    return { width: info.width, height: info.height, channels, data: convertChannels(data, info.channels, channels) };
   } catch (error) {
     if (error instanceof UserError) throw error;
     return refuse(input, nameOf(input, options), error as Error);
   }
 }
 
-function toThreeChannels(data: Uint8Array, channels: number): Uint8Array {
-  if (channels === 3) return data;
-  const rgb = new Uint8Array((data.length / channels) * 3);
-  for (let i = 0, p = 0; p < data.length; i += 3, p += channels) {
-    for (let c = 0; c < 3; c++) rgb[i + c] = data[p + (channels < 3 ? 0 : c)]!;
-  }
-  return rgb;
-}
-
-/** Resizes and crops a decoded image as evaluation does: [size, size, 3] bytes. */
-export function evalCrop(image: RgbImage, preprocessing: Pick<Preprocessing, 'size' | 'cropPct'>): Uint8Array {
+/** Resizes and crops a decoded image as evaluation does: [size, size, channels] bytes. */
+export function evalCrop(image: PixelImage, preprocessing: Pick<Preprocessing, 'size' | 'cropPct'>): Uint8Array {
   const { size } = preprocessing;
   const { resized, crop } = evalGeometry(image.width, image.height, preprocessing);
-  const out = new Uint8Array(size * size * 3);
+  const out = new Uint8Array(size * size * image.channels);
   const whole = { x: 0, y: 0, width: image.width, height: image.height };
   resizeRegion(image, whole, { out, offset: 0, width: size, height: size }, { resized, x: crop.x, y: crop.y });
   return out;
 }
 
-/** Reads an image as evaluation sees it: [size, size, 3] bytes. */
+/** Reads an image as evaluation sees it, with as many channels as `mean` has numbers (default RGB): [size, size, channels] bytes. */
 export async function evalImage(
   input: string | Uint8Array,
-  preprocessing: Pick<Preprocessing, 'size' | 'cropPct'>,
+  preprocessing: Pick<Preprocessing, 'size' | 'cropPct'> & Partial<Pick<Preprocessing, 'mean'>>,
   options: DecodeOptions = {},
 ): Promise<Uint8Array> {
-  return evalCrop(await decodeImage(input, options), preprocessing);
+  const channels = preprocessing.mean?.length ?? 3;
+  return evalCrop(await decodeImage(input, { channels, ...options }), preprocessing);
 }

@@ -20,12 +20,28 @@ export const DEFAULT_PREPROCESSING: Preprocessing = {
   interpolation: 'bilinear',
 };
 
-/** Mean and deviation that are given, or else the usual ones. */
+/**
+ * Mean and deviation that are given, or else the usual ones; of other channels than these are for, the average, as suits
+ * weights that were summed or repeated (`adaptInputChannels`).
+ */
 export function normalizationOf(
-  { mean, std }: { readonly mean: readonly number[] | null; readonly std: readonly number[] | null },
+  {
+    mean,
+    std,
+    in_chans,
+  }: {
+    readonly mean: readonly number[] | null;
+    readonly std: readonly number[] | null;
+    readonly in_chans: number;
+  },
   usual: Pick<Preprocessing, 'mean' | 'std'> = DEFAULT_PREPROCESSING,
 ): Pick<Preprocessing, 'mean' | 'std'> {
-  return { mean: mean ?? usual.mean, std: std ?? usual.std };
+  const forChannels = (values: readonly number[]): readonly number[] => {
+    if (values.length === in_chans) return values;
+    const average = values.reduce((sum, value) => sum + value, 0) / values.length;
+    return Array<number>(in_chans).fill(Number(average.toPrecision(6)));
+  };
+  return { mean: mean ?? forChannels(usual.mean), std: std ?? forChannels(usual.std) };
 }
 
 /** A rectangle of whole pixels. */

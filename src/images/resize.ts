@@ -1,19 +1,20 @@
 /**
- * Antialiased bilinear resize of RGB bytes: a triangle filter that widens with the scale. Computed as Pillow does (and so
+ * Antialiased bilinear resize of bytes: a triangle filter that widens with the scale. Computed as Pillow does (and so
  * torchvision on Pillow images), to the last bit: along x, rounded to bytes, then along y, with 22-bit integer weights.
  * (Pillow 13 begins with y where a picture shrinks far more along y than along x: there values differ by one at most.)
  */
 import type { Box } from './preprocess.ts';
 
-/** 8-bit RGB, rows of width · 3 bytes. */
-export interface RgbImage {
+/** 8-bit pixels, interleaved: rows of width · channels bytes (3: RGB; others: see channels.ts). */
+export interface PixelImage {
   readonly width: number;
   readonly height: number;
+  readonly channels: number;
   readonly data: Uint8Array;
 }
 
 export interface ResizeTarget {
-  /** Where the result goes, at `offset`: [height][width][3]. */
+  /** Where the result goes, at `offset`: [height][width][channels]. */
   readonly out: Uint8Array;
   readonly offset: number;
   readonly width: number;
@@ -75,11 +76,11 @@ function makeTaps(input: number, output: number, from: number, length: number): 
   return { first, count, weights };
 }
 
-/** The rows in use, resized along x: [rows][width][3]. */
+/** The rows in use, resized along x: [rows][width][channels]. */
 let middle = new Uint8Array(0);
 let sums = new Int32Array(0);
 
-/** Resizes rows along x into `middle`, one output column after the other, so that its weights are read once. */
+/** Resizes rows of RGB along x into `middle`, one output column after the other, so that its weights are read once. */
 function resizeAlongX(
   source: { readonly data: Uint8Array; readonly at: number; readonly stride: number; readonly rows: number },
   taps: Taps,
@@ -133,10 +134,33 @@ function resizeAlongX(
   }
 }
 
-/** Resizes `middle`, whose rows begin with `firstRow`, along y into `out`. */
-function resizeAlongY(taps: Taps, firstRow: number, { out, offset, width, height }: ResizeTarget): void {
+/** The same for any number of channels. */
+function resizeAnyAlongX(
+  source: { readonly data: Uint8Array; readonly at: number; readonly stride: number; readonly rows: number },
+  { first, count, weights }: Taps,
+  target: { readonly at: number; readonly width: number; readonly flip: boolean },
+  channels: number,
+): void {
+  const { data, stride, rows } = source;
+  const { width, flip } = target;
+  const line = width * channels;
+  for (let x = 0; x < width; x++) {
+    const from = source.at + first[x]! * channels;
+    const to = target.at + (flip ? width - 1 - x : x) * channels;
+    for (let channel = 0; channel < channels; channel++) {
+      for (let y = 0, p = from + channel, q = to + channel; y < rows; y++, p += stride, q += line) {
+        let sum = HALF;
+        for (let t = 0, s = p; t < count; t++, s += channels)
+          sum = (sum + Math.imul(weights[x * count + t]!, data[s]!)) | 0;
+        middle[q] = sum >> BITS;
+      }
+    }
+  }
+}
+
+/** Resizes `middle`, whose rows of `line` bytes begin with `firstRow`, along y into `out`. */
+function resizeAlongY(taps: Taps, firstRow: number, line: number, { out, offset, height }: ResizeTarget): void {
   const { first, count, weights } = taps;
-  const line = width * 3;
   const mid = middle;
   if (sums.length < line) sums = new Int32Array(line);
   const sum = sums;
@@ -176,7 +200,7 @@ function resizeAlongY(taps: Taps, firstRow: number, { out, offset, width, height
  * (then width and height are the window's). Nothing outside the region is read.
  */
 export function resizeRegion(
-  source: RgbImage,
+  source: PixelImage,
   region: Box,
   target: ResizeTarget,
   window?: {
@@ -191,12 +215,16 @@ export function resizeRegion(
   const lines = makeTaps(region.height, full.height, window?.y ?? 0, height);
   const firstRow = lines.first[0]!;
   const count = lines.first[height - 1]! + lines.count - firstRow;
-  if (middle.length < count * width * 3) middle = new Uint8Array(count * width * 3);
-  const stride = source.width * 3;
-  const at = (region.y + firstRow) * stride + region.x * 3;
+  const { channels } = source;
+  const line = width * channels;
+  if (middle.length < count * line) middle = new Uint8Array(count * line);
+  const stride = source.width * channels;
+  const at = (region.y + firstRow) * stride + region.x * channels;
   for (let y = 0; y < count; y += BLOCK) {
     const rows = { data: source.data, at: at + y * stride, stride, rows: Math.min(BLOCK, count - y) };
-    resizeAlongX(rows, columns, { at: y * width * 3, width, flip });
+    const to = { at: y * line, width, flip };
+    if (channels === 3) resizeAlongX(rows, columns, to);
+    else resizeAnyAlongX(rows, columns, to, channels);
   }
-  resizeAlongY(lines, firstRow, target);
+  resizeAlongY(lines, firstRow, line, target);
 }

@@ -3,7 +3,7 @@ import type { Graph } from '../graph/graph.ts';
 
 /**
  * Puts the preprocessing inside the model: the input `input` [N, C, H, W] is replaced by `image`, uint8
- * [N, H, W, C] RGB, followed by a `Preprocess` node (image / 255 − mean) / std.
+ * [N, H, W, C], followed by a `Preprocess` node (image / 255 − mean) / std.
  */
 export function withPreprocess(graph: Graph, options: { mean: readonly number[]; std: readonly number[] }): Graph {
   const input = graph.inputs.find(({ name }) => name === 'input');

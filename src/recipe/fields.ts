@@ -19,13 +19,21 @@ export const FIELDS: FieldTable<Recipe> = {
     max: 1024,
     text: 'Side of the square image the network sees, in pixels.',
   },
+  in_chans: {
+    group: 'model',
+    type: 'integer',
+    default: 3,
+    min: 1,
+    max: 4,
+    text: 'Channels of the images: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA; files are converted.',
+  },
   mean: {
     group: 'model',
     type: 'numbers',
     default: null,
     min: 0,
     max: 1,
-    auto: "the begun model's, else ImageNet's (0.485,0.456,0.406)",
+    auto: "the begun model's, else ImageNet's (0.485,0.456,0.406; their average where channels are not 3)",
     text: 'Mean of each channel, of values in 0 … 1, taken off inside the model; mobileone data stats measures it.',
   },
   std: {
@@ -34,7 +42,7 @@ export const FIELDS: FieldTable<Recipe> = {
     default: null,
     min: 0,
     above: true,
-    auto: "the begun model's, else ImageNet's (0.229,0.224,0.225)",
+    auto: "the begun model's, else ImageNet's (0.229,0.224,0.225; their average where channels are not 3)",
     text: 'Standard deviation of each channel, of values in 0 … 1, divided by inside the model.',
   },
   num_conv_branches: {

@@ -42,6 +42,7 @@ export interface AugmentationRecipe {
 export interface Recipe extends AugmentationRecipe {
   readonly variant: string;
   readonly size: number;
+  readonly in_chans: number;
   readonly mean: readonly number[] | null;
   readonly std: readonly number[] | null;
   readonly num_conv_branches: number | null;

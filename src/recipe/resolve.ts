@@ -100,6 +100,11 @@ const CONDITIONS: readonly {
     holds: (recipe) => autoAugmentOf(recipe) !== 'none',
     needs: '--auto-augment autoaugment or randaugment',
   },
+  ...(['saturation', 'hue'] as const).map((name) => ({
+    fields: [name],
+    holds: (recipe: Recipe) => recipe.in_chans !== 1 || recipe[name] === 0,
+    needs: '--in-chans 3 (gray has none)',
+  })),
   { fields: ['remode', 'recount'], holds: ({ reprob }) => reprob > 0, needs: '--reprob 0.25' },
   { fields: ['mixup_prob'], holds: ({ mixup, cutmix }) => mixup > 0 || cutmix > 0, needs: '--mixup 0.2 or --cutmix 1' },
   {
@@ -118,6 +123,8 @@ function checkIdleFlags(recipe: Recipe, flags: Readonly<Record<string, unknown>>
   }
 }
 
+const many = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
+
 /** Checks values against each other. */
 function checkTogether(recipe: Recipe): void {
   const lr = baseLearningRate(recipe);
@@ -128,14 +135,29 @@ function checkTogether(recipe: Recipe): void {
       `warmup_epochs (${recipe.warmup_epochs}) leaves nothing of ${recipe.epochs} epochs.`,
       'Make warm-up shorter than the run.',
     );
+  const { in_chans } = recipe;
   for (const name of ['mean', 'std'] as const) {
     const given = recipe[name];
-    if (given !== null && given.length !== 3)
+    if (given !== null && given.length !== in_chans)
       throw new UserError(
-        `${name} has ${given.length} numbers, but images have 3 channels.`,
+        `${name} has ${many(given.length, 'number')}, but images have ${many(in_chans, 'channel')}.`,
         'Give one number a channel.',
       );
   }
+  const { brightness, contrast, saturation, hue, teacher } = recipe;
+  const alpha = in_chans === 2 || in_chans === 4;
+  if (alpha && brightness + contrast + saturation + hue > 0)
+    throw new UserError(
+      `Color jitter is for gray and RGB images, and in_chans is ${in_chans}.`,
+      'Switch it off: --brightness 0 --contrast 0 --saturation 0 --hue 0.',
+    );
+  if (alpha && autoAugmentOf(recipe) !== 'none')
+    throw new UserError(
+      `auto_augment is for gray and RGB images, and in_chans is ${in_chans}.`,
+      'Switch it off: --auto-augment none.',
+    );
+  if (teacher !== null && in_chans !== 3)
+    throw new UserError(`A teacher sees RGB images, and in_chans is ${in_chans}.`, 'Leave one out.');
   const { batch_size, micro_batch_size: micro } = recipe;
   if (micro !== null && batch_size % micro !== 0)
     throw new UserError(

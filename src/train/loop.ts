@@ -53,7 +53,7 @@ export interface TrainOptions {
   /** Name or folder of the run, for the events. */
   readonly run: string;
   readonly recipe: Recipe;
-  /** Train form, taking uint8 `image` `[N, H, W, 3]` (`withPreprocess`). */
+  /** Train form, taking uint8 `image` `[N, H, W, C]` (`withPreprocess`). */
   readonly model: Graph;
   readonly classes: readonly string[];
   readonly engine: Engine;

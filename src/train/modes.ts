@@ -11,7 +11,7 @@ export type Mode = keyof Outcomes;
 
 export interface ModesOptions {
   readonly engine: Engine;
-  /** Train form, taking uint8 `image` `[N, size, size, 3]` (`withPreprocess`), and its weights. */
+  /** Train form, taking uint8 `image` `[N, size, size, C]` (`withPreprocess`), and its weights. */
   readonly graph: Graph;
   readonly state: StateDict;
   readonly classes: number;

@@ -99,7 +99,7 @@ function resized(images: Tensor, size: number): Tensor {
   const out = new Uint8Array(n * newBytes);
   const region = { x: 0, y: 0, width: from, height: from };
   for (let i = 0; i < n; i++) {
-    const source = { width: from, height: from, data: data.subarray(i * bytes, (i + 1) * bytes) };
+    const source = { width: from, height: from, channels: 3, data: data.subarray(i * bytes, (i + 1) * bytes) };
     resizeRegion(source, region, { out, offset: i * newBytes, width: size, height: size });
   }
   return { shape: [n, size, size, 3], data: out };

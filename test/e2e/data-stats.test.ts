@@ -58,7 +58,7 @@ describe.skipIf(!built)('mobileone data stats (needs dist: npx tsdown)', () => {
     expect(await explain()).toMatch(/^mean +auto: 0\.4,0\.5,0\.6 /m);
     expect(await explain('--mean', '0,0,0')).toMatch(/^mean +0,0,0 +--mean$/m);
     const wrong = await cli(folder, 'train', 'photos', '--mean', '0.5');
-    expect(wrong.err).toContain('mean has 1 numbers, but images have 3 channels');
+    expect(wrong.err).toContain('mean has 1 number, but images have 3 channels');
     const zero = await cli(folder, 'train', 'photos', '--std', '0,1,1');
     expect(zero.err).toContain('std must be numbers above 0, or auto');
   });

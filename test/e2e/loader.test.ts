@@ -86,7 +86,7 @@ test('evaluation keeps the order and pads the last batch; broken images are left
 test('a changed file makes a new cache; a cache that cannot be written is done without', async () => {
   const root = await makeClasses(inFolder(), 'cached', { a: 2, b: 2 });
   const paths = (await readdir(join(root, 'a'))).map((name) => join(root, 'a', name));
-  const geometry = { shortSide: 20 };
+  const geometry = { shortSide: 20, channels: 3 };
   const cache = join(inFolder(), 'cache-2');
   const samples = paths.map((path) => ({ path }));
   const first = await openCache({ samples, geometry, folder: cache, parallel: 2 });
@@ -114,7 +114,7 @@ test('two runs that build the same cache at once do not mix their pixels', async
   const root = await makeClasses(inFolder(), 'shared', { a: 6 });
   const paths = (await readdir(join(root, 'a'))).map((name) => join(root, 'a', name));
   const samples = paths.map((path) => ({ path }));
-  const geometry = { size: 12, cropPct: 1 };
+  const geometry = { size: 12, cropPct: 1, channels: 3 };
   const open = (parallel: number) => openCache({ samples, geometry, folder: join(inFolder(), 'cache-3'), parallel });
   const expected = await Promise.all(samples.map((sample) => readAs(sample, geometry)));
   for (const index of [...(await Promise.all([open(1), open(3)])), await open(2)]) {

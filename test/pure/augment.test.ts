@@ -5,12 +5,13 @@ import { applyAffine, randomAffine } from '../../src/images/augment/affine.ts';
 import { type Augment, augment } from '../../src/images/augment/augment.ts';
 import { jitterColors } from '../../src/images/augment/color.ts';
 import { randomCrop } from '../../src/images/augment/crop.ts';
-import type { RgbImage } from '../../src/images/resize.ts';
+import type { PixelImage } from '../../src/images/resize.ts';
 
 const PLAIN: Augment = { cropScale: [1, 1], cropRatio: [1, 1], hflip: 0 };
 
-function noise(width: number, height: number): RgbImage {
-  return { width, height, data: new Uint8Array(width * height * 3).map((_, i) => (i * 7919 + (i >> 3) * 31) % 256) };
+function noise(width: number, height: number): PixelImage {
+  const data = new Uint8Array(width * height * 3).map((_, i) => (i * 7919 + (i >> 3) * 31) % 256);
+  return { width, height, channels: 3, data };
 }
 
 test('crops lie inside the image and keep to scale and ratio', () => {
@@ -97,4 +98,41 @@ test('color jitter: brightness scales, saturation keeps gray, hue keeps gray and
   const red = new Uint8Array([200, 50, 50]);
   const turned = jittered(red, only({ hue: 0.5 }), 6);
   expect([Math.max(...turned), Math.min(...turned)]).toEqual([200, 50]);
+});
+
+test.each([1, 2, 4])('each of %i channels is treated as one of RGB', (channels) => {
+  const options: Augment = {
+    cropScale: [0.3, 1],
+    cropRatio: [0.8, 1.25],
+    hflip: 0.5,
+    affine: { degrees: 20, translate: 0.1, scale: [0.8, 1.2], shear: 5, fill: 'white' },
+    // Gray takes brightness and contrast; of RGB with three equal channels they give the same, but for rounded luma.
+    ...(channels === 1 ? { colorJitter: { brightness: 0.4, contrast: 0, saturation: 0, hue: 0 } } : {}),
+  };
+  const size = 24;
+  for (const [width, height] of [
+    [50, 40],
+    [90, 70],
+    [20, 30],
+  ] as const) {
+    const planes = Array.from({ length: channels }, (_, c) =>
+      new Uint8Array(width * height).map((_, i) => (i * 7919 + (i >> 3) * 31 + 50 * c) % 256),
+    );
+    const data = new Uint8Array(width * height * channels).map(
+      (_, i) => planes[i % channels]![Math.floor(i / channels)]!,
+    );
+    const out = new Uint8Array(size * size * channels);
+    augment({ width, height, channels, data }, options, size, random(width), out, 0);
+    planes.forEach((plane, c) => {
+      const rgb = {
+        width,
+        height,
+        channels: 3,
+        data: Uint8Array.from({ length: 3 * plane.length }, (_, i) => plane[Math.floor(i / 3)]!),
+      };
+      const expected = new Uint8Array(size * size * 3);
+      augment(rgb, options, size, random(width), expected, 0);
+      for (let i = 0; i < size * size; i++) expect(out[i * channels + c]).toBe(expected[3 * i]);
+    });
+  }
 });

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { evalGeometry } from '../../src/images/preprocess.ts';
-import { type RgbImage, resizeRegion } from '../../src/images/resize.ts';
+import { type PixelImage, resizeRegion } from '../../src/images/resize.ts';
 
 interface PillowCase {
   readonly w: number;
@@ -15,14 +15,14 @@ interface PillowCase {
 const CASES = JSON.parse(readFileSync(new URL('pillow-bilinear.json', import.meta.url), 'utf8')) as PillowCase[];
 
 /** The picture that the Pillow values were made from. */
-function picture(width: number, height: number): RgbImage {
+function picture(width: number, height: number): PixelImage {
   const data = new Uint8Array(width * height * 3);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       data.set([(x * 37 + y * 91) % 256, (x * x * 13 + y * 7) % 256, (x * 5 + y * y * 29) % 256], (y * width + x) * 3);
     }
   }
-  return { width, height, data };
+  return { width, height, channels: 3, data };
 }
 
 test.each(CASES)('$w×$h → $W×$H as Pillow, bit for bit', ({ w, h, W, H, data }) => {

@@ -1,4 +1,5 @@
 import pc from 'picocolors';
+import { UserError } from '../../core/errors.ts';
 import { sampleName } from '../../data/dataset.ts';
 import { type Calibration, calibrationOf } from '../../evaluate/calibration.ts';
 import { classAccuracy, type Evaluation, evaluate, mostConfused, worstMistakes } from '../../evaluate/evaluate.ts';
@@ -42,6 +43,8 @@ export async function evalCommand(io: Io, target: string, dir: string | undefine
   const { classes, preprocessing } = opened.model;
   const images = await labeledImages(opened, dir, flags.split);
   const hooks = loaderHooks(io, flags.json);
+  if (flags.corruptions && preprocessing.mean.length !== 3)
+    throw new UserError('Corruptions are for RGB images, and this model sees others.', 'Leave out --corruptions.', 2);
   const batch = Math.min(batchSize, images.dataset.samples.length);
   const loader = await openEvalLoader(images.dataset, batch, preprocessing, { ...hooks, strict: flags.strict });
   const classifier = await opened.open(batch);

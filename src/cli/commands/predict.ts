@@ -34,8 +34,9 @@ export async function predictCommand(
   try {
     for (const path of files) {
       try {
-        const { size } = model.preprocessing;
-        const image: Tensor = { shape: [1, size, size, 3], data: await evalImage(path, model.preprocessing) };
+        const { size, mean } = model.preprocessing;
+        const data = await evalImage(path, model.preprocessing);
+        const image: Tensor = { shape: [1, size, size, mean.length], data };
         const { logits } = await program.run({ image });
         const probabilities = softmax(logits!.data);
         const best = topK(probabilities, top).map((i) => ({

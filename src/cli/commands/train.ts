@@ -236,7 +236,8 @@ function runStore(plan: RunPlan, engine: Engine, made: Made): RunStore {
 }
 
 function sameArchitecture(a: object, b: object): boolean {
-  const text = (config: object): string => JSON.stringify({ ...config, num_classes: 0 }, Object.keys(config).sort());
+  const text = (config: object): string =>
+    JSON.stringify({ ...config, num_classes: 0, in_chans: 0 }, Object.keys(config).sort());
   return text(a) === text(b);
 }
 

@@ -1,5 +1,5 @@
 /** What is kept of each image to find its likenesses: a 64-bit difference hash, and the picture at 16 × 16. */
-import { type RgbImage, resizeRegion } from '../../images/resize.ts';
+import { type PixelImage, resizeRegion } from '../../images/resize.ts';
 
 /** Side of the small picture, in pixels. */
 export const SIDE = 16;
@@ -16,7 +16,7 @@ export const grayAt = (rgb: Uint8Array, pixel: number): number =>
   0.299 * rgb[3 * pixel]! + 0.587 * rgb[3 * pixel + 1]! + 0.114 * rgb[3 * pixel + 2]!;
 
 /** Squeezes an image to width × height: [height][width][3]. */
-export function shrink(image: RgbImage, width: number, height: number): Uint8Array {
+export function shrink(image: PixelImage, width: number, height: number): Uint8Array {
   const out = new Uint8Array(width * height * 3);
   const whole = { x: 0, y: 0, width: image.width, height: image.height };
   resizeRegion(image, whole, { out, offset: 0, width, height });
@@ -27,7 +27,7 @@ export function shrink(image: RgbImage, width: number, height: number): Uint8Arr
  * Fingerprint of an image, whatever its size and shape (they are squeezed alike). Neighboring bits go to different
  * quarters of the hash, so that an even background does not make one quarter the same for all images.
  */
-export function fingerprintOf(image: RgbImage): Fingerprint {
+export function fingerprintOf(image: PixelImage): Fingerprint {
   const cells = shrink(image, 9, 8);
   const words: [number, number] = [0, 0];
   for (let y = 0; y < 8; y++) {

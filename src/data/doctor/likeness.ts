@@ -2,7 +2,7 @@
  * Whether two pictures are of the same shot, in two looks: at 16 × 16 pixels, which is kept of every image, and for the few
  * that pass at 64 × 64, where things of one shape on one background part: their details are others.
  */
-import type { RgbImage } from '../../images/resize.ts';
+import type { PixelImage } from '../../images/resize.ts';
 import { type Levels, overlay, smooth, type Warp, warped } from './align.ts';
 import { colorfulness, type Fingerprint, grayAt, SIDE, shrink } from './fingerprint.ts';
 
@@ -54,7 +54,7 @@ function differInColor(a: Fingerprint, b: Fingerprint): boolean {
 }
 
 /** What the second look is at: gray levels at 64 × 64. */
-export function detailOf(image: RgbImage): Levels {
+export function detailOf(image: PixelImage): Levels {
   return smooth(grayLevels(shrink(image, DETAIL_SIDE, DETAIL_SIDE), DETAIL_SIDE), 1);
 }
 

@@ -13,7 +13,7 @@ export interface OnnxClassifier {
   readonly preprocessing: Preprocessing;
   /** The runtime, e.g. `onnxruntime-node 1.30.0`. */
   readonly description: string;
-  /** `image` (uint8 `[N, size, size, 3]`) → `logits` `[N, classes]`. */
+  /** `image` (uint8 `[N, size, size, C]`) → `logits` `[N, classes]`. */
   run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>;
   dispose(): Promise<void>;
 }
@@ -50,7 +50,7 @@ async function describeFile(path: string, bytes: Uint8Array): Promise<{ classes:
       'Only files written by mobileone export carry that.',
     );
   const { size } = preprocessing;
-  const layout = dtype === 'uint8' && shape[3] === 3 ? 'nhwc' : 'nchw';
+  const layout = dtype === 'uint8' && shape[3] === preprocessing.mean.length ? 'nhwc' : 'nchw';
   const dynamicBatch = typeof shape[0] !== 'number';
   return {
     classes: labels.map(String),

@@ -80,7 +80,7 @@ export function inputStatement(model: Pick<ModelFile, 'preprocessing' | 'config'
   const batch = options.dynamicBatch === false ? '1' : 'N';
   const planes = options.layout === 'nchw' || options.preprocessing === false;
   const shape = planes ? `[${batch}, ${channels}, ${size}, ${size}]` : `[${batch}, ${size}, ${size}, ${channels}]`;
-  const color = channels === 3 ? 'RGB ' : '';
+  const color = ['', 'gray ', '', 'RGB ', 'RGBA '][channels] ?? '';
   const resize = `Resizing stays outside the model: short side to ${evalGeometry(size, size, { size, cropPct }).resized.width} px (bilinear, antialiased), then the ${size} × ${size} center.`;
   if (options.preprocessing === false) {
     return `Input "input": float32 ${color}${shape}, (value / 255 − mean) / std with mean ${mean.join(', ')} and std ${std.join(', ')}. ${resize}`;

@@ -16,7 +16,7 @@ export function randomAffine(options: NonNullable<Augment['affine']>, size: numb
   return [a, b, -(a * dx + b * dy), c, d, -(c * dx + d * dy)];
 }
 
-/** Applies the inverse map to [size, size, 3] bytes, bilinear; what lies outside continues the border or is white. */
+/** Applies the inverse map to [size, size, channels] bytes, bilinear; what lies outside continues the border or is white. */
 export function applyAffine(
   input: Uint8Array,
   out: Uint8Array,
@@ -24,6 +24,7 @@ export function applyAffine(
   size: number,
   matrix: Matrix,
   fill: 'border' | 'white' = 'border',
+  channels = 3,
 ): void {
   const [a, b, c, d, e, f] = matrix;
   const center = (size - 1) / 2;
@@ -31,11 +32,11 @@ export function applyAffine(
   const white = fill === 'white';
   for (let y = 0; y < size; y++) {
     for (let x = 0; x < size; x++) {
-      const to = offset + (y * size + x) * 3;
+      const to = offset + (y * size + x) * channels;
       let u = a * (x - center) + b * (y - center) + c + center;
       let v = d * (x - center) + e * (y - center) + f + center;
       if (white && (u < -0.5 || v < -0.5 || u > limit + 0.5 || v > limit + 0.5)) {
-        out[to] = out[to + 1] = out[to + 2] = 255;
+        out.fill(255, to, to + channels);
         continue;
       }
       u = Math.max(0, Math.min(limit, u));
@@ -44,10 +45,10 @@ export function applyAffine(
       const v0 = v | 0;
       const fu = u - u0;
       const fv = v - v0;
-      const right = u0 < limit ? 3 : 0;
-      const below = v0 < limit ? size * 3 : 0;
-      const p = (v0 * size + u0) * 3;
-      for (let channel = 0; channel < 3; channel++) {
+      const right = u0 < limit ? channels : 0;
+      const below = v0 < limit ? size * channels : 0;
+      const p = (v0 * size + u0) * channels;
+      for (let channel = 0; channel < channels; channel++) {
         const q = p + channel;
         const top = input[q]! + (input[q + right]! - input[q]!) * fu;
         const bottom = input[q + below]! + (input[q + below + right]! - input[q + below]!) * fu;

@@ -4,26 +4,31 @@ import type { Augment } from './options.ts';
 const gray = (r: number, g: number, b: number): number => 0.299 * r + 0.587 * g + 0.114 * b;
 const toByte = (value: number): number => (value < 0 ? 0 : value > 255 ? 255 : (value + 0.5) | 0);
 
-/** Brightness, contrast, saturation and hue in random order (as torchvision's ColorJitter), in place, on `count` RGB pixels from `offset`. */
+/** Brightness, contrast, saturation and hue in random order (as torchvision's ColorJitter), in place, on `count` RGB or gray pixels from `offset`. Gray ones have no saturation and no hue. */
 export function jitterColors(
   pixels: Uint8Array,
   offset: number,
   count: number,
   options: NonNullable<Augment['colorJitter']>,
   rng: Random,
+  channels = 3,
 ): void {
+  const colored = channels === 3;
   const factor = (strength: number): number => {
     const low = Math.max(0, 1 - strength);
     return low + (1 + strength - low) * rng.uniform();
   };
-  const part = pixels.subarray(offset, offset + count * 3);
+  const part = pixels.subarray(offset, offset + count * channels);
   for (const which of permutation(4, rng)) {
     if (which === 0 && options.brightness > 0) blend(part, factor(options.brightness), 0);
-    else if (which === 1 && options.contrast > 0) blend(part, factor(options.contrast), meanGray(part));
-    else if (which === 2 && options.saturation > 0) saturate(part, factor(options.saturation));
-    else if (which === 3 && options.hue > 0) shiftHue(part, (2 * rng.uniform() - 1) * options.hue);
+    else if (which === 1 && options.contrast > 0)
+      blend(part, factor(options.contrast), colored ? meanGray(part) : mean(part));
+    else if (which === 2 && colored && options.saturation > 0) saturate(part, factor(options.saturation));
+    else if (which === 3 && colored && options.hue > 0) shiftHue(part, (2 * rng.uniform() - 1) * options.hue);
   }
 }
+
+const mean = (part: Uint8Array): number => part.reduce((sum, value) => sum + value, 0) / part.length;
 
 function meanGray(part: Uint8Array): number {
   let sum = 0;
