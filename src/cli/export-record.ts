@@ -8,12 +8,15 @@ import type { Proof } from '../checkpoint/proof.ts';
 import { writeAtomic } from '../checkpoint/store-node.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Engine } from '../engine/engine.ts';
+import { hashState } from '../export/onnx/write.ts';
 import { withPreprocess } from '../models/preprocess.ts';
 
 export interface ExportedFile {
   /** Path as it was named to the user. */
   readonly path: string;
   readonly bytes: number;
+  /** sha256 of the weights in it. */
+  readonly weights: string;
   /** The file in its runtime against the fused model. */
   readonly proof: Proof;
 }
@@ -47,12 +50,20 @@ export async function measureLatency(engine: Engine, model: ModelFile): Promise<
 }
 
 /** What is recorded so far; undefined where nothing was exported, or what is there can't be read. */
-export async function readExportRecord(path: string): Promise<ExportRecord | undefined> {
+async function readExportRecord(path: string): Promise<ExportRecord | undefined> {
   try {
     return JSON.parse(await readFile(path, 'utf8')) as ExportRecord;
   } catch {
     return undefined;
   }
+}
+
+/** What is recorded of a model's own weights, and not of those that the run had when it was not yet finished. */
+export async function exportsOf(path: string, fused: ModelFile): Promise<ExportRecord | undefined> {
+  const record = await readExportRecord(path);
+  const weights = record && (await hashState(fused.state));
+  const files = Object.entries(record?.files ?? {}).filter(([, file]) => file.weights === weights);
+  return record && files.length > 0 ? { ...record, files: Object.fromEntries(files) } : undefined;
 }
 
 /** Records a file of a format, beside those of other formats. */

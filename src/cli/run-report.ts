@@ -18,7 +18,7 @@ import { resizeRegion } from '../images/resize.ts';
 import { type ConfusedPair, type ExamplePrediction, renderReport } from '../report/html.ts';
 import type { ClassAccuracy, Fed } from '../report/model-sections.ts';
 import { compileClassifier } from './classifier.ts';
-import { readExportRecord } from './export-record.ts';
+import { exportsOf } from './export-record.ts';
 import type { RunLoaders } from './open-data.ts';
 import type { RunPlan } from './plan-run.ts';
 import { originsIn } from './recipe-file.ts';
@@ -45,7 +45,7 @@ export async function writeRunReport(
   const program = await compileClassifier(engine, fused, loaders.evalBatch);
   const result = (await evaluate(program, loaders.val.epoch(0), classes.length).finally(() => program.dispose()))!;
   const several = result.averagePrecision;
-  const exported = await readExportRecord(files.exports);
+  const exported = await exportsOf(files.exports, fused);
   const images = `${loaders.train.images} training and ${loaders.val.images} validation images`;
   const html = await renderReport({
     title: `MobileOne on ${plan.dir.split(/[\\/]/).at(-1)}`,

@@ -21,6 +21,8 @@ export interface ExportFlags {
   readonly fixedBatch?: true | undefined;
   /** False: the input is normalized float32. */
   readonly preprocessing: boolean;
+  /** False: the run's report.html stays as it is. */
+  readonly report: boolean;
   readonly license?: string | undefined;
   readonly engine?: string | undefined;
   readonly threads?: string | undefined;
@@ -93,7 +95,8 @@ interface Exported {
 
 /** Keeps what was found in the run folder and writes the run's report anew. */
 async function reportOn(io: Io, { files }: OpenedRun, { bundle, format, latency, flags }: Exported) {
-  const { model: path, bytes, proof } = bundle;
-  await recordExport(files.exports, format, { path, bytes, proof }, latency);
+  const { model: path, bytes, exported, proof } = bundle;
+  await recordExport(files.exports, format, { path, bytes, weights: exported.weightsHash, proof }, latency);
+  if (!flags.report) return undefined;
   return await orWhy(rewriteReport(io, files.folder, flags));
 }
