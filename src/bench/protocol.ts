@@ -21,6 +21,14 @@ export function shortProtocol(rounds: number, runsPerRound: number, warmup: numb
   return { warmup, rounds, runsPerRound, trim: Math.floor(runsPerRound / 5) };
 }
 
+/** A protocol for about so many milliseconds in all, given how long a run takes: five rounds of at most 50 runs. */
+export function boundedProtocol(milliseconds: number, runMilliseconds: number): Protocol {
+  const rounds = 5;
+  // One round more to warm up.
+  const runs = Math.floor(milliseconds / ((rounds + 1) * Math.max(runMilliseconds, 1e-3)));
+  return shortProtocol(rounds, Math.max(1, Math.min(MODEL_BENCH.runsPerRound, runs)));
+}
+
 /** Eight hexadecimal digits that name a protocol; results that differ in it are not comparable. */
 export function protocolHash({ warmup, rounds, runsPerRound, trim }: Protocol): string {
   return hashText(`modelbench/${warmup}/${rounds}/${runsPerRound}/${trim}`).toString(16).padStart(8, '0');

@@ -23,6 +23,8 @@ export interface ModelFile {
   readonly form: Form;
   /** Class names, in the order of the logits. */
   readonly classes: readonly string[];
+  /** Images may have several of the classes: each logit is a question of its own (sigmoid), not one choice (softmax). */
+  readonly multiLabel?: true;
   readonly preprocessing: Preprocessing;
   readonly graph: Graph;
   readonly state: StateDict;
@@ -48,12 +50,23 @@ export function modelGraph(config: MobileOneConfig, form: Form): Graph {
 
 /** Writes a model file; parameters that the graph does not have (momentum and the like) are left out. */
 export function encodeModel(model: ModelFile): Uint8Array {
-  const { config, variant, form, classes, preprocessing, graph, metrics, proof } = model;
+  const { config, variant, form, classes, multiLabel, preprocessing, graph, metrics, proof } = model;
   const names = Object.keys(graph.params);
   const state = new Map(names.flatMap((name) => (model.state.has(name) ? [[name, model.state.get(name)!]] : [])));
   checkState(modelGraph(config, form), state);
   const info = { ...model.info, created_with: `mobileone ${VERSION}` };
-  const description = { layout: LAYOUT, config, variant, form, classes, preprocessing, metrics, proof, info };
+  const description = {
+    layout: LAYOUT,
+    config,
+    variant,
+    form,
+    classes,
+    multiLabel,
+    preprocessing,
+    metrics,
+    proof,
+    info,
+  };
   return encodeSafetensors(toFloat32(state), { format: 'pt', [MODEL_KEY]: JSON.stringify(description) });
 }
 
@@ -151,9 +164,9 @@ const isNumbers = (value: unknown, length?: number): value is number[] =>
 
 /** Checks every field of a description that later code relies on. */
 export function checkDescription(
-  description: Pick<Description, 'config' | 'form' | 'classes' | 'preprocessing'>,
+  description: Pick<Description, 'config' | 'form' | 'classes' | 'multiLabel' | 'preprocessing'>,
 ): void {
-  const { config, form, classes, preprocessing } = description;
+  const { config, form, classes, multiLabel, preprocessing } = description;
   if (form !== 'train' && form !== 'fused') throw badDescription('form must be train or fused');
   const fours = [config?.depths, config?.widths, config?.se_blocks];
   if (!fours.every((four) => isNumbers(four, 4))) throw badDescription('config needs depths, widths and se_blocks');
@@ -164,6 +177,7 @@ export function checkDescription(
   if (!Array.isArray(classes) || !classes.every((name) => typeof name === 'string')) {
     throw badDescription('classes must be a list of names');
   }
+  if (multiLabel !== undefined && multiLabel !== true) throw badDescription('multiLabel must be true or left out');
   if (classes.length !== num_classes) throw badDescription(`it names ${classes.length} of ${num_classes} classes`);
   if (
     !(preprocessing?.size > 0 && preprocessing.cropPct > 0) ||

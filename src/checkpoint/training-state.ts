@@ -18,6 +18,7 @@ export interface CheckpointMeta {
   readonly config: MobileOneConfig;
   readonly variant?: string;
   readonly classes: readonly string[];
+  readonly multiLabel?: true;
   readonly preprocessing: Preprocessing;
   /** Epoch to go on in, counted from 0. */
   readonly epoch: number;
@@ -28,6 +29,7 @@ export interface CheckpointMeta {
   readonly seconds: number;
   /** Metrics of the epochs so far. */
   readonly metrics: readonly EpochMetrics[];
+  /** The best epoch and its metric: mean average precision if there is one, else top-1. */
   readonly best?: { readonly epoch: number; readonly valTop1: number };
 }
 
@@ -108,6 +110,11 @@ function readMeta(text: string): CheckpointMeta {
   return meta;
 }
 
+/** What a model file keeps of its epoch. */
+export function scoresOf({ epoch, valLoss, valTop1, valTop5, valMap }: EpochMetrics): Record<string, number> {
+  return { epoch, valLoss, valTop1, valTop5, ...(valMap === undefined ? {} : { valMap }) };
+}
+
 /** The entries that are parameters or running statistics themselves. */
 function parametersOf(state: StateDict): StateDict {
   return new Map([...state].filter(([name]) => !name.includes(':')));
@@ -115,7 +122,7 @@ function parametersOf(state: StateDict): StateDict {
 
 /** The model inside a checkpoint, in train form: with the EMA of the parameters if it was kept, unless told otherwise. */
 export function checkpointModel({ meta, state }: Checkpoint, options: { readonly ema?: boolean } = {}): ModelFile {
-  const { config, classes, preprocessing, metrics } = meta;
+  const { config, classes, multiLabel, preprocessing, metrics } = meta;
   const averaged = options.ema ?? true;
   const choose = (name: string, value: Tensor): Tensor => (averaged ? (state.get(`ema:${name}`) ?? value) : value);
   const variant = meta.variant ?? variantOf(config, 'train');
@@ -125,12 +132,11 @@ export function checkpointModel({ meta, state }: Checkpoint, options: { readonly
     ...(variant ? { variant } : {}),
     form: 'train',
     classes,
+    ...(multiLabel ? { multiLabel } : {}),
     preprocessing,
     graph: modelGraph(config, 'train'),
     state: toFloat32(new Map([...parametersOf(state)].map(([name, value]) => [name, choose(name, value)]))),
-    ...(last
-      ? { metrics: { epoch: last.epoch, valLoss: last.valLoss, valTop1: last.valTop1, valTop5: last.valTop5 } }
-      : {}),
+    ...(last ? { metrics: scoresOf(last) } : {}),
     info: {},
   };
 }

@@ -6,7 +6,7 @@ import { UserError } from '../core/errors.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Evaluation } from '../evaluate/evaluate.ts';
 import { withPreprocess } from '../models/preprocess.ts';
-import { diagnose, marginOf, type Outcomes } from '../train/diagnose.ts';
+import { accuracyOf, diagnose, marginOf, type Outcomes } from '../train/diagnose.ts';
 import { evaluateModes, type Mode } from '../train/modes.ts';
 import { EXIT } from './exit.ts';
 import type { Io } from './io.ts';
@@ -47,8 +47,6 @@ export async function diagnoseCommand(
     throw new UserError('--diagnose and --corruptions are two measurements.', 'Ask for one at a time.', 2);
   const judged = await labeledImages(evaluated, dir, flags.split);
   const { dataset } = judged;
-  if (dataset.multiLabel)
-    throw new UserError('--diagnose compares first answers, and these images may have several labels.', '', 2);
   const source = await calibrationImages(evaluated, dir, flags.split);
   const batch = Math.min(flags.batchSize, dataset.samples.length, source?.samples.length ?? Number.POSITIVE_INFINITY);
   const hooks = loaderHooks(io, flags.json);
@@ -111,17 +109,26 @@ interface Diagnosed {
   readonly json: boolean;
 }
 
+/** The labels of each image; one without any has no right answer and is left out. */
+const labelSets = ({ predictions, rows }: Evaluation): (readonly number[])[] =>
+  rows ? rows.flatMap(({ labels }) => (labels.length > 0 ? [labels] : [])) : predictions.map(({ label }) => [label]);
+
+/** Whether the first answer is right; where images may have several labels, whether it is one of them. */
+function right({ predictions, rows }: Evaluation): boolean[] {
+  if (!rows) return predictions.map(({ label, predicted }) => label === predicted);
+  return rows.flatMap(({ labels }, at) => (labels.length > 0 ? [labels.includes(predictions[at]!.predicted)] : []));
+}
+
 function report(io: Io, { evaluated, images, modes, batch, json }: Diagnosed): void {
-  const right = ({ predictions }: Evaluation): boolean[] =>
-    predictions.map(({ label, predicted }) => label === predicted);
   const measured = Object.entries(modes) as [Mode, Evaluation][];
   const outcomes = Object.fromEntries(measured.map(([mode, result]) => [mode, right(result)])) as unknown as Outcomes;
   const { predictions } = modes.eval!;
+  const sets = labelSets(modes.eval!);
   const counts = new Map<number, number>();
-  for (const { label } of predictions) counts.set(label, (counts.get(label) ?? 0) + 1);
-  const finding = diagnose(outcomes, { guessing: Math.max(...counts.values()) / predictions.length, batch });
+  for (const label of sets.flat()) counts.set(label, (counts.get(label) ?? 0) + 1);
+  const finding = diagnose(outcomes, { guessing: Math.max(...counts.values()) / sets.length, batch });
   if (json) {
-    const rows = measured.map(([mode, { top1, loss }]) => [mode, { top1, loss }]);
+    const rows = measured.map(([mode, { loss }]) => [mode, { top1: accuracyOf(outcomes[mode]!), loss }]);
     const { path } = evaluated;
     io.out(
       JSON.stringify({
@@ -136,12 +143,13 @@ function report(io: Io, { evaluated, images, modes, batch, json }: Diagnosed): v
     return;
   }
   io.out(`${evaluated.path} on ${images}: ${predictions.length}, in batches of ${batch}\n`);
-  const rows = measured.map(([mode, { top1, loss }]) => [
+  const rows = measured.map(([mode, { loss }]) => [
     MODES[mode],
-    `${top1.toFixed(1)} ± ${marginOf(outcomes[mode]!).toFixed(1)} %`,
+    `${accuracyOf(outcomes[mode]!).toFixed(1)} ± ${marginOf(outcomes[mode]!).toFixed(1)} %`,
     loss.toFixed(3),
   ]);
-  for (const line of textTable([['', 'top-1', 'loss'], ...rows])) io.out(line);
+  for (const line of textTable([['', modes.eval!.rows ? 'first answer right' : 'top-1', 'loss'], ...rows]))
+    io.out(line);
   io.out(`\n${pc.bold(finding.text)}`);
   io.out(finding.advice);
 }

@@ -1,43 +1,71 @@
-/** Image files by name or folder, for commands that need no labels. */
+/** Images by file, folder or data set, for commands that need no labels. */
 import { existsSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../core/errors.ts';
-import type { Dataset } from '../data/dataset.ts';
+import { type Dataset, type EncodedPart, type Place, placeOf } from '../data/dataset.ts';
+import { isPacked, readData } from '../data/readers/data-node.ts';
+import { LIST_NAME, readList } from '../data/readers/list-file-node.ts';
+import { resolveListed } from '../data/readers/list-node.ts';
+import { isVisible } from '../data/readers/tree.ts';
+import { indexZip } from '../data/readers/zip-index-node.ts';
 import { IMAGE_NAME } from '../images/sniff-node.ts';
+import { PROOF_IMAGES } from './finish-run.ts';
 import { labeledImages } from './labeled-images.ts';
+import { pickSamples } from './open-data.ts';
 import type { OpenedModel } from './open-model.ts';
 
-/** Expands folders (recursively, sorted) among the given paths; throws a UserError for a path that is not there. */
-export async function imageFiles(paths: readonly string[]): Promise<string[]> {
-  const files: string[] = [];
+/**
+ * Every image among paths: image files, folders (whatever is below, in order), and lists, archives and packed files as
+ * `train` takes them; a list needs no labels here. Throws a UserError for a path that is not there.
+ */
+export async function imagesOf(paths: readonly string[]): Promise<Place[]> {
+  const images: Place[] = [];
   for (const path of paths) {
     if (!existsSync(path)) throw new UserError(`There is no image or folder ${path}.`, 'Check the path.');
-    if (!statSync(path).isDirectory()) files.push(path);
+    if (await isPacked(path)) images.push(...(await packedImages(path)));
+    else if (!statSync(path).isDirectory()) images.push({ path });
     else {
       const names = await readdir(path, { recursive: true });
-      files.push(
+      images.push(
         ...names
           .filter((name) => IMAGE_NAME.test(name))
           .sort()
-          .map((name) => join(path, name)),
+          .map((name) => ({ path: join(path, name) })),
       );
     }
   }
-  if (files.length === 0)
+  if (images.length === 0)
     throw new UserError(`There are no images in ${paths.join(', ')}.`, 'Name image files, or folders with some.');
-  return files;
+  return images;
 }
 
-/** Images that a check runs on: those of a folder, or the run's own validation images. */
-export async function imagesForCheck(opened: OpenedModel, folder: string | undefined): Promise<Dataset> {
-  if (folder === undefined && opened.run) return (await labeledImages(opened)).dataset;
-  if (folder === undefined)
+async function packedImages(path: string): Promise<Place[]> {
+  if (LIST_NAME.test(path) && statSync(path).isFile()) {
+    const { labeled, rows } = await readList(path);
+    if (!labeled) return rows.map(({ image }) => ({ path: resolveListed(path, image) }));
+  }
+  if (/\.zip$/i.test(path)) {
+    const parts = await indexZip(path);
+    const isImage = ({ name }: EncodedPart): boolean => IMAGE_NAME.test(name) && name.split('/').every(isVisible);
+    return parts.filter(isImage).map((part) => ({ path, part }));
+  }
+  const { train, val, test } = await readData(path, { valFraction: 0, seed: 0, partial: true });
+  return [train, val, ...(test ? [test] : [])].flatMap(({ samples }) => samples.map(placeOf));
+}
+
+/**
+ * Images that a check runs on: those named, or the run's own validation images. Of more than a check uses, some are picked
+ * at random, since the first are often of one class.
+ */
+export async function imagesForCheck(opened: OpenedModel, path: string | undefined): Promise<Dataset> {
+  if (path === undefined && opened.run) return (await labeledImages(opened)).dataset;
+  if (path === undefined)
     throw new UserError(
       'The check needs real images, and a file does not know any.',
-      'Name a folder of them: --images DIR.',
+      'Name a folder, list or archive of them: --images DATA.',
       2,
     );
-  const files = await imageFiles([folder]);
-  return { classes: opened.model.classes, samples: files.map((path) => ({ path, label: 0 })) };
+  const samples = (await imagesOf([path])).map((place) => ({ ...place, label: 0 }));
+  return pickSamples({ classes: opened.model.classes, samples }, PROOF_IMAGES, 0);
 }

@@ -1,5 +1,6 @@
 /** Which labeled images a command looks at, and how their classes match the model's. */
 import { resolve } from 'node:path';
+import type { ModelFile } from '../checkpoint/model-file.ts';
 import { closestMatch, UserError } from '../core/errors.ts';
 import { type Dataset, withClasses } from '../data/dataset.ts';
 import { withoutExcluded } from '../data/exclude-node.ts';
@@ -18,7 +19,7 @@ export interface LabeledImages {
 
 /** What has classes, and perhaps images of its own. */
 export interface Labeled {
-  readonly model: { readonly classes: readonly string[] };
+  readonly model: Pick<ModelFile, 'classes' | 'multiLabel'>;
   readonly run?: OpenedModel['run'];
 }
 
@@ -49,18 +50,38 @@ export async function labeledImages({ model, run }: Labeled, dir?: string, split
     );
   const own = run !== undefined && resolve(folder) === run.meta.data;
   const { val_fraction, seed } = run?.recipe ?? { val_fraction: 0.5, seed: 0 };
-  const named = split === undefined ? undefined : checkSplit(split);
+  const asked = split === undefined ? undefined : checkSplit(split);
   const options = { valFraction: val_fraction, seed, partial: !own };
   const read = await readSplitData(folder, own ? run.meta.val : undefined, options);
   const data = await withoutExcluded(read, folder, own ? run.meta.exclude : undefined);
   const apart = own || data.ownVal === true;
-  const choice = named ?? (apart ? 'val' : 'all');
+  const choice = asked ?? (apart ? 'val' : 'all');
   const parts = choice === 'all' ? [data.train, data.val, ...(data.test ? [data.test] : [])] : [data[choice]];
   const samples = parts.flatMap((part) => part?.samples ?? []);
   if (samples.length === 0) throw new UserError(`${folder} has no ${choice} images.`, 'Choose another --split.');
-  const dataset = relabel({ ...data.train, samples }, model.classes, folder);
+  const named = relabel({ ...data.train, samples }, model.classes, folder);
+  const dataset = model.multiLabel ? severalLabels(named) : named;
   const which = choice === 'all' ? 'all images' : `${choice} images`;
-  return { dataset, description: `${which} of ${folder}`, warnings: data.warnings, apart };
+  return {
+    dataset,
+    description: `${which} of ${folder}`,
+    warnings: [...data.warnings, ...mismatch(dataset, model)],
+    apart,
+  };
+}
+
+/** One label an image as a set of one, so that a model for several is judged as what it is. */
+function severalLabels(dataset: Dataset): Dataset {
+  const samples = dataset.samples.map((sample) => ({ ...sample, labels: sample.labels ?? [sample.label] }));
+  return { ...dataset, samples, multiLabel: true };
+}
+
+function mismatch(dataset: Dataset, { multiLabel }: Labeled['model']): string[] {
+  return dataset.multiLabel && !multiLabel
+    ? [
+        'The model was trained to give each image one class, and these images may have several; its loss on them means little.',
+      ]
+    : [];
 }
 
 /** The dataset with the model's class numbers. Numbered classes (of files without names) are matched in order. */

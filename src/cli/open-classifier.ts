@@ -1,9 +1,9 @@
 /** What `eval` measures: a run, a file of weights, or an exported ONNX file in ONNX Runtime. */
 import { existsSync, statSync } from 'node:fs';
+import type { ModelFile } from '../checkpoint/model-file.ts';
 import { UserError } from '../core/errors.ts';
 import { autoThreads } from '../engine/wasm/auto-threads-node.ts';
 import type { Classifier } from '../evaluate/evaluate.ts';
-import type { Preprocessing } from '../images/preprocess.ts';
 import { compileClassifier } from './classifier.ts';
 import { openEngine, threadCount } from './open-engine.ts';
 import { type OpenedModel, openModel } from './open-model.ts';
@@ -22,7 +22,7 @@ export interface OpenClassifier extends Classifier {
 export interface Evaluated {
   readonly path: string;
   /** Its class names and how images are prepared for it. */
-  readonly model: { readonly classes: readonly string[]; readonly preprocessing: Preprocessing };
+  readonly model: Pick<ModelFile, 'classes' | 'multiLabel' | 'preprocessing'>;
   readonly run?: OpenedModel['run'];
   /** The weights, where they are known: not those of an ONNX file. */
   readonly opened?: OpenedModel;

@@ -31,6 +31,7 @@ export function buildProgram(io: Io, finish: (code: number) => void): Command {
   addUsing(program as unknown as TypedCommand, io, finish);
   addData(program as unknown as TypedCommand, io, finish);
   addRuns(program as unknown as TypedCommand, io, finish);
+  addReport(program as unknown as TypedCommand, io, finish);
   addMeasuring(program as unknown as TypedCommand, io, finish);
   return program;
 }
@@ -93,7 +94,7 @@ function addUsing(program: TypedCommand, io: Io, finish: (code: number) => void)
     .command('predict')
     .description('Say what images show.')
     .argument('<model>', MODEL)
-    .argument('<images...>', 'image files or folders')
+    .argument('<images...>', 'image files or folders, or lists, archives and packed files as train takes them')
     .option('--top <n>', 'classes to print', '5')
     .option('--engine <name>', ENGINE)
     .option('--threads <n>', THREADS)
@@ -108,7 +109,7 @@ function addUsing(program: TypedCommand, io: Io, finish: (code: number) => void)
     .description('Make the plain form that is shipped, and prove on images that it is the same model.')
     .argument('<model>', MODEL)
     .option('--out <file>', 'the file to write (fused.safetensors in the run, or MODEL-fused.safetensors)')
-    .option('--images <dir>', "images for the proof (a run's own validation images)")
+    .option('--images <data>', "a folder, list or archive of images for the proof (a run's own validation images)")
     .option('--bound <n>', 'largest logit difference allowed, relative to the largest logit', '1e-4')
     .option('--engine <name>', ENGINE)
     .option('--threads <n>', THREADS)
@@ -127,9 +128,10 @@ function addUsing(program: TypedCommand, io: Io, finish: (code: number) => void)
     .option('--size <n>', "image side (the model's)")
     .option('--fixed-batch', 'one image a run, instead of any number')
     .option('--no-preprocessing', 'take normalized float32 instead of uint8 images')
+    .option('--no-report', "leave the run's report.html as it is, instead of writing it anew with what was measured")
     .option('--license <text>', 'terms for the model card')
     .option('--out <dir>', 'the folder to make (export-onnx in the run, or MODEL-onnx)')
-    .option('--images <dir>', "images for the comparison (a run's own validation images)")
+    .option('--images <data>', "a folder, list or archive of images for the comparison (a run's own validation images)")
     .option('--engine <name>', ENGINE)
     .option('--threads <n>', THREADS)
     .option('--wide <choice>', WIDE)
@@ -192,6 +194,19 @@ function addData(program: TypedCommand, io: Io, finish: (code: number) => void):
     .action(async (folder, options) => {
       const { statsCommand } = await import('./commands/data-stats.ts');
       finish(await statsCommand(io, folder, options));
+    });
+}
+
+function addReport(program: TypedCommand, io: Io, finish: (code: number) => void): void {
+  program
+    .command('report')
+    .description("Write a finished run's report.html anew: with what was exported since, from its own images.")
+    .argument('<run>', 'a run folder')
+    .option('--wide <choice>', WIDE)
+    .option('--json', 'print the path as JSON')
+    .action(async (run, options) => {
+      const { reportCommand } = await import('./commands/report.ts');
+      finish(await reportCommand(io, run, options));
     });
 }
 

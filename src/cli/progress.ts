@@ -23,15 +23,21 @@ function barText(done: number): string {
   return pc.cyan('█'.repeat(full)) + pc.dim('░'.repeat(BAR - full));
 }
 
+/** The score that tells how good an epoch is. */
+export function scoreText({ valTop1, valMap }: EpochMetrics, digits = 2): string {
+  return valMap === undefined ? `top-1 ${valTop1.toFixed(digits)} %` : `mAP ${valMap.toFixed(digits)} %`;
+}
+
 /** The line of a finished epoch. */
 export function epochText(metrics: EpochMetrics, epochs: number, classes: number, best: boolean): string {
-  const { epoch, trainLoss, trainTop1, valLoss, valTop1, valTop5, imagesPerSecond, seconds } = metrics;
+  const { epoch, trainLoss, trainTop1, valLoss, valTop5, valMap, imagesPerSecond, seconds } = metrics;
+  const several = valMap !== undefined;
   // Of five classes or fewer top-5 says nothing.
-  const top5 = classes > 5 ? ` top-5 ${valTop5.toFixed(1)} %` : '';
+  const top5 = classes > 5 && !several ? ` top-5 ${valTop5.toFixed(1)} %` : '';
   return [
     `epoch ${epoch + 1}/${epochs}`,
-    `train loss ${trainLoss.toFixed(3)} top-1 ${trainTop1.toFixed(1)} %`,
-    `val loss ${valLoss.toFixed(3)} top-1 ${valTop1.toFixed(1)} %${top5}${best ? ' (best)' : ''}`,
+    `train loss ${trainLoss.toFixed(3)}${several ? '' : ` top-1 ${trainTop1.toFixed(1)} %`}`,
+    `val loss ${valLoss.toFixed(3)} ${scoreText(metrics, 1)}${top5}${best ? ' (best)' : ''}`,
     `${rateText(imagesPerSecond)} images/s`,
     durationText(seconds),
   ].join('  ');
@@ -51,6 +57,7 @@ export function showEvents(io: Io, json: boolean, engineBytes?: number): (event:
   let epochs = 0;
   let stepsPerEpoch = 0;
   let classCount = 0;
+  let several = false;
   let shown = performance.now();
   let barShown = false;
   const line = (text: string): void => {
@@ -61,10 +68,12 @@ export function showEvents(io: Io, json: boolean, engineBytes?: number): (event:
   return (event) => {
     switch (event.type) {
       case 'start': {
-        ({ epochs, stepsPerEpoch } = event);
+        ({ epochs, stepsPerEpoch, multiLabel: several = false } = event);
         const { run, trainImages, valImages, classes, resumedFrom } = event;
         classCount = classes.length;
-        line(`${run}: ${classCount} classes, ${trainImages} training and ${valImages} validation images`);
+        line(
+          `${run}: ${classCount} classes${several ? ' (any number an image)' : ''}, ${trainImages} training and ${valImages} validation images`,
+        );
         if (resumedFrom) line(`going on in epoch ${resumedFrom.epoch + 1}, after step ${resumedFrom.step}`);
         return;
       }
@@ -81,8 +90,8 @@ export function showEvents(io: Io, json: boolean, engineBytes?: number): (event:
         if (now - shown < 1000 * (io.terminal ? BAR_SECONDS : PLAIN_SECONDS)) return;
         shown = now;
         const { epoch, step } = event;
-        const parts = stepParts(event, stepsPerEpoch, engineBytes);
-        if (!io.terminal) return io.out(`epoch ${epoch + 1}/${epochs}  step ${parts.join('  ')}`);
+        const parts = stepParts(event, stepsPerEpoch, several, engineBytes);
+        if (!io.terminal) return io.out(`epoch ${epoch + 1}/${epochs}  step ${parts.filter(Boolean).join('  ')}`);
         barShown = true;
         const head = `epoch ${epoch + 1}/${epochs}`;
         const text = fitting([head, ...parts], io.columns() - 1);
@@ -99,17 +108,18 @@ export function showEvents(io: Io, json: boolean, engineBytes?: number): (event:
   };
 }
 
-/** The parts of a step's line. */
+/** The parts of a step's line; top-1 is empty where images may have several labels. */
 function stepParts(
   event: Extract<RunEvent, { type: 'step' }>,
   steps: number,
+  several: boolean,
   engineBytes: number | undefined,
 ): string[] {
   const { step, loss, top1, lr, imagesPerSecond, etaSeconds } = event;
   return [
     `${step}/${steps}`,
     `loss ${loss.toFixed(3)}`,
-    `top-1 ${top1.toFixed(1)} %`,
+    several ? '' : `top-1 ${top1.toFixed(1)} %`,
     `lr ${Number(lr.toPrecision(3))}`,
     `${rateText(imagesPerSecond)} images/s`,
     memoryText(engineBytes),
@@ -123,7 +133,7 @@ const LEAST = [6, 4, 3];
 /** The parts in one line of at most `columns` characters: a longer one would wrap and could not be wiped. */
 function fitting(parts: readonly string[], columns: number): string {
   const gone = LEAST.map((_, i) => new Set(LEAST.slice(0, i)));
-  const lines = [...gone, new Set(LEAST)].map((left) => parts.filter((_, i) => !left.has(i)).join('  '));
+  const lines = [...gone, new Set(LEAST)].map((left) => parts.filter((part, i) => part && !left.has(i)).join('  '));
   return lines.find(({ length }) => length <= columns) ?? lines.at(-1)!.slice(0, columns);
 }
 

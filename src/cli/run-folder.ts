@@ -27,6 +27,8 @@ export interface RunFiles {
   readonly model: string;
   readonly fused: string;
   readonly proof: string;
+  /** What `export` measured: a proof for each file, and latency. */
+  readonly exports: string;
   readonly report: string;
 }
 
@@ -44,6 +46,7 @@ export function runFiles(folder: string): RunFiles {
     model: at('model.safetensors'),
     fused: at('fused.safetensors'),
     proof: at('proof.json'),
+    exports: at('export.json'),
     report: at('report.html'),
   };
 }
@@ -152,7 +155,9 @@ const COLUMNS = [
 
 /** Metrics of the epochs as CSV with a header. */
 export function metricsCsv(metrics: readonly EpochMetrics[]): string {
-  return [COLUMNS.join(','), ...metrics.map((row) => COLUMNS.map((name) => row[name]).join(',')), ''].join('\n');
+  const several = metrics.some(({ valMap }) => valMap !== undefined);
+  const columns = several ? [...COLUMNS, 'valMap' as const] : COLUMNS;
+  return [columns.join(','), ...metrics.map((row) => columns.map((name) => row[name]).join(',')), ''].join('\n');
 }
 
 /** Makes the function that appends events to events.jsonl; of steps at most one a second. A start says who trains. */

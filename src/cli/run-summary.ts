@@ -25,8 +25,10 @@ export interface RunSummary {
   readonly trainImages: number | undefined;
   readonly epochsDone: number;
   readonly epochs: number | undefined;
-  /** The best epoch and its score: top-1, or mean average precision where images may have several labels. */
-  readonly best: { readonly epoch: number; readonly valTop1: number } | undefined;
+  /** What tells how good it is: mean average precision where images may have several labels, else top-1. */
+  readonly metric: 'top1' | 'map';
+  /** The best epoch and its score in percent. */
+  readonly best: { readonly epoch: number; readonly score: number } | undefined;
   /** Seconds trained, interruptions left out. */
   readonly seconds: number;
   readonly metrics: readonly EpochMetrics[];
@@ -72,7 +74,8 @@ export async function summarizeRun(folder: string): Promise<RunSummary> {
     trainImages: start?.trainImages,
     epochsDone: meta?.metrics.length ?? 0,
     epochs: (recipe.epochs as number | undefined) ?? start?.epochs,
-    best: meta?.best,
+    metric: meta?.multiLabel ? 'map' : 'top1',
+    best: meta?.best && { epoch: meta.best.epoch, score: meta.best.valTop1 },
     seconds: meta?.seconds ?? 0,
     metrics: meta?.metrics ?? [],
     recipe,

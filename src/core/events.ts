@@ -7,7 +7,7 @@ export interface EpochMetrics {
   /** Training top-1 in percent, on the augmented images as they were seen; of mixed images, against their own labels. */
   readonly trainTop1: number;
   readonly valLoss: number;
-  /** Percent. */
+  /** Percent; where images may have several labels, the share with one of theirs as the first answer. */
   readonly valTop1: number;
   /** Percent. */
   readonly valTop5: number;
@@ -30,6 +30,8 @@ export type RunEvent =
       readonly trainImages: number;
       readonly valImages: number;
       readonly classes: readonly string[];
+      /** Images may have several of the classes. */
+      readonly multiLabel?: true;
       readonly resumedFrom?: { readonly epoch: number; readonly step: number };
     }
   | { readonly type: 'note'; readonly message: string }

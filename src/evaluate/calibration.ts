@@ -25,7 +25,7 @@ export const ECE_BINS = 15;
 
 /** Sorts predictions into bins by confidence and compares it with accuracy. */
 export function calibrationOf(
-  predictions: readonly Pick<Prediction, 'label' | 'predicted' | 'confidence'>[],
+  predictions: Iterable<Pick<Prediction, 'label' | 'predicted' | 'confidence'>>,
   bins: number = ECE_BINS,
 ): Calibration {
   const sums = Array.from({ length: bins }, () => ({ count: 0, confidence: 0, right: 0 }));
@@ -35,7 +35,10 @@ export function calibrationOf(
     bin.confidence += confidence;
     if (label === predicted) bin.right++;
   }
-  const total = Math.max(1, predictions.length);
+  const total = Math.max(
+    1,
+    sums.reduce((sum, { count }) => sum + count, 0),
+  );
   const gap = ({ confidence, right }: { confidence: number; right: number }): number => confidence - right;
   return {
     ece: (100 * sums.reduce((sum, bin) => sum + Math.abs(gap(bin)), 0)) / total,

@@ -2,7 +2,13 @@
 import type { Tensor } from '../core/tensor.ts';
 import type { Program } from '../engine/engine.ts';
 import { addToMean, argmax, crossEntropy, meanOf, NO_MEAN, rankOf, rowsOf, softmax } from './metrics.ts';
-import { averagePrecisions, binaryCrossEntropy, type LabeledRow, sigmoid } from './multi-label.ts';
+import {
+  type AveragePrecision,
+  averagePrecisions,
+  binaryCrossEntropy,
+  type LabeledRow,
+  sigmoid,
+} from './multi-label.ts';
 
 /** What is evaluated: a program that maps `image` (uint8 `[N, H, W, C]`) to `logits` `[N, classes]`. */
 export type Classifier = Pick<Program, 'run'>;
@@ -41,8 +47,10 @@ export interface Evaluation {
   /** `[label · classes + predicted]` counts. */
   readonly confusion: Int32Array;
   readonly predictions: readonly Prediction[];
-  /** Where images may have several labels: average precision of each class in percent (NaN without images), and their mean. */
-  readonly averagePrecision?: { readonly mean: number; readonly classes: readonly number[] };
+  /** Where images may have several labels: average precision of each class in percent, and their mean. */
+  readonly averagePrecision?: AveragePrecision;
+  /** Where images may have several labels: logits and labels of every image, in the order of `predictions`. */
+  readonly rows?: readonly LabeledRow[];
 }
 
 /**
@@ -88,7 +96,7 @@ export async function evaluate(
     images: predictions.length,
     confusion,
     predictions,
-    ...(several.length > 0 ? { averagePrecision: averagePrecisions(several, classes) } : {}),
+    ...(several.length > 0 ? { averagePrecision: averagePrecisions(several, classes), rows: several } : {}),
   };
 }
 

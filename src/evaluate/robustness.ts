@@ -7,25 +7,28 @@ import {
   STRENGTHS,
   type Strength,
 } from '../images/corrupt/corruptions.ts';
-import { type Classifier, evaluate, type LabeledBatch } from './evaluate.ts';
+import { type Classifier, type Evaluation, evaluate, type LabeledBatch } from './evaluate.ts';
 
 export interface CorruptedAccuracy {
   readonly corruption: CorruptionName;
-  /** Top-1 in percent, of strengths 1, 2 and 3. */
-  readonly top1: readonly number[];
+  /** The score in percent, of strengths 1, 2 and 3. */
+  readonly scores: readonly number[];
   readonly mean: number;
 }
 
 export interface Robustness {
-  /** Top-1 in percent of the images as they are. */
+  /** What is measured: mean average precision where images may have several labels, else top-1. */
+  readonly metric: 'top1' | 'map';
+  /** The score in percent of the images as they are. */
   readonly clean: number;
   readonly corruptions: readonly CorruptedAccuracy[];
-  /** Mean top-1 over all corruptions and strengths. */
+  /** Mean score over all corruptions and strengths. */
   readonly mean: number;
   /** Percentage points lost: `clean − mean`. */
   readonly drop: number;
 }
 
+const scoreOf = ({ averagePrecision, top1 }: Evaluation): number => averagePrecision?.mean ?? top1;
 const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** Measures accuracy under every corruption; `batches` gives the same images each time it is called. */
@@ -33,22 +36,23 @@ export async function robustness(
   classifier: Classifier,
   batches: () => AsyncIterable<LabeledBatch>,
   classes: number,
-  clean: number,
+  clean: Evaluation,
   onProgress: (done: number, total: number) => void = () => {},
 ): Promise<Robustness> {
   const total = CORRUPTION_NAMES.length * STRENGTHS.length;
   const corruptions: CorruptedAccuracy[] = [];
   for (const corruption of CORRUPTION_NAMES) {
-    const top1: number[] = [];
+    const scores: number[] = [];
     for (const strength of STRENGTHS) {
-      onProgress(corruptions.length * STRENGTHS.length + top1.length, total);
-      top1.push((await evaluate(classifier, corrupted(batches(), corruption, strength), classes))!.top1);
+      onProgress(corruptions.length * STRENGTHS.length + scores.length, total);
+      scores.push(scoreOf((await evaluate(classifier, corrupted(batches(), corruption, strength), classes))!));
     }
-    corruptions.push({ corruption, top1, mean: meanOf(top1) });
+    corruptions.push({ corruption, scores, mean: meanOf(scores) });
   }
   onProgress(total, total);
   const mean = meanOf(corruptions.map((one) => one.mean));
-  return { clean, corruptions, mean, drop: clean - mean };
+  const metric = clean.averagePrecision ? 'map' : 'top1';
+  return { metric, clean: scoreOf(clean), corruptions, mean, drop: scoreOf(clean) - mean };
 }
 
 async function* corrupted(

@@ -45,7 +45,7 @@ export async function writeBundle(folder: string, model: ModelFile, options: Bun
   const kept: Tensor[] = [];
   const proof = await verifyOnnx(exported.bytes, exported, engine, keepFirst(options.images, count, kept), options);
   const card = makeCard(model, exported, { onnx: proof, fileHash: await sha256(exported.bytes) }, details);
-  const golden = await goldenFiles(exported, engine, kept, model.classes);
+  const golden = await goldenFiles(exported, engine, kept, model);
 
   await mkdir(join(folder, 'golden'), { recursive: true });
   const write = (name: string, bytes: Uint8Array | string): Promise<void> => writeAtomic(join(folder, name), bytes);
@@ -79,8 +79,9 @@ async function* keepFirst(
 
 interface GoldenFile {
   readonly file: string;
-  /** The first class. */
-  readonly label: string;
+  /** The first class; of a model for several labels those above 50 %. */
+  readonly label?: string;
+  readonly labels?: readonly string[];
   readonly logits: readonly number[];
   readonly png: Uint8Array;
 }
@@ -89,7 +90,7 @@ async function goldenFiles(
   { graph, state }: ExportedModel,
   engine: Engine,
   images: readonly Tensor[],
-  classes: readonly string[],
+  { classes, multiLabel }: ModelFile,
 ): Promise<GoldenFile[]> {
   const [, h, w] = images[0]!.shape;
   const program = await engine.compile(graph, { dims: { N: 1, H: h!, W: w! } });
@@ -98,8 +99,10 @@ async function goldenFiles(
     const files: GoldenFile[] = [];
     for (const [i, image] of images.entries()) {
       const logits = [...(await program.run({ image })).logits!.data];
-      const label = classes[logits.indexOf(Math.max(...logits))]!;
-      files.push({ file: `golden/${String(i).padStart(2, '0')}.png`, label, logits, png: await encodePng(image) });
+      const answer = multiLabel
+        ? { labels: classes.filter((_, c) => logits[c]! > 0) }
+        : { label: classes[logits.indexOf(Math.max(...logits))]! };
+      files.push({ file: `golden/${String(i).padStart(2, '0')}.png`, ...answer, logits, png: await encodePng(image) });
     }
     return files;
   } finally {

@@ -3,7 +3,7 @@ import type { ModelFile } from '../checkpoint/model-file.ts';
 import type { Proof } from '../checkpoint/proof.ts';
 import { VERSION } from '../core/version.ts';
 import { countParams } from '../graph/cost.ts';
-import { type ExportedModel, inputStatement } from './onnx/write.ts';
+import { type ExportedModel, inputStatement, type Task, taskOf } from './onnx/write.ts';
 
 /** What the person who exports may add. */
 export interface CardDetails {
@@ -31,6 +31,8 @@ export interface Card {
   };
   readonly input: string;
   readonly output: string;
+  /** Whether an image has one of the classes, or any number of them. */
+  readonly task: Task;
   readonly metrics: Readonly<Record<string, number>>;
   readonly proof: { readonly fused: Proof | undefined; readonly onnx: Proof };
   readonly recipe: object | undefined;
@@ -38,6 +40,12 @@ export interface Card {
   readonly license: string;
   readonly sha256: { readonly 'model.onnx': string; readonly weights: string };
 }
+
+const PROBABILITIES: Readonly<Record<Task, string>> = {
+  single_label_classification: 'softmax makes them probabilities.',
+  multi_label_classification:
+    'an image may have any number of the classes: sigmoid makes each logit the probability of its class (above 0 is above 50 %).',
+};
 
 const NO_LICENSE =
   'Not stated. What the weights may be used for depends on the images they were trained on; say so before you share them.';
@@ -61,7 +69,8 @@ export function makeCard(
       config: model.config,
     },
     input: inputStatement(model, exported.options),
-    output: `Output "logits": float32 [N, ${model.classes.length}], in the order of labels.txt; softmax makes them probabilities.`,
+    output: `Output "logits": float32 [N, ${model.classes.length}], in the order of labels.txt; ${PROBABILITIES[taskOf(model)]}`,
+    task: taskOf(model),
     metrics: model.metrics ?? {},
     proof: { fused: model.proof, onnx: checks.onnx },
     recipe: details.recipe,

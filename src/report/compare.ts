@@ -24,7 +24,7 @@ export async function renderComparison({ runs, recipes, results }: Compared): Pr
   const columns = ['', ...names];
   const drawn = runs.some(({ epochs }) => epochs.length > 0)
     ? [
-        await figure(comparisonFigure(runs, 'valTop1'), 'validation accuracy of the runs'),
+        await figure(comparisonFigure(runs, 'score'), 'validation accuracy of the runs'),
         await figure(comparisonFigure(runs, 'valLoss'), 'validation loss of the runs'),
         await figure(comparisonFigure(runs, 'trainLoss'), 'training loss of the runs'),
       ]
@@ -39,19 +39,31 @@ export async function renderComparison({ runs, recipes, results }: Compared): Pr
   ]);
 }
 
-type Quantity = 'valTop1' | 'valLoss' | 'trainLoss';
+type Quantity = 'score' | 'valLoss' | 'trainLoss';
 
 const QUANTITIES: Readonly<Record<Quantity, { title: string; axis: string; higherIsBetter: boolean }>> = {
-  valTop1: { title: 'validation top-1', axis: 'validation top-1 (%)', higherIsBetter: true },
+  score: { title: 'validation score', axis: 'validation score (%)', higherIsBetter: true },
   valLoss: { title: 'validation loss', axis: 'validation loss (nats)', higherIsBetter: false },
   trainLoss: { title: 'training loss', axis: 'training loss (nats)', higherIsBetter: false },
 };
 
+const scoreOrLoss = (metrics: EpochMetrics, quantity: Quantity): number =>
+  quantity === 'score' ? (metrics.valMap ?? metrics.valTop1) : metrics[quantity];
+
+/** The score is called what it is in all runs: mAP where images may have several labels, else top-1. */
+function namesOf(runs: Compared['runs'], quantity: Quantity): { title: string; axis: string } {
+  const several = runs.flatMap(({ epochs }) => epochs.map(({ valMap }) => valMap !== undefined));
+  const name = several.every(Boolean) ? 'mAP' : several.some(Boolean) ? 'top-1 or mAP' : 'top-1';
+  const { title, axis } = QUANTITIES[quantity];
+  return { title: title.replace('score', name), axis: axis.replace('score', name) };
+}
+
 /** One quantity of every run over its epochs; the title names the run that got furthest. */
 export function comparisonFigure(runs: Compared['runs'], quantity: Quantity): TopLevelSpec {
-  const { title, axis, higherIsBetter } = QUANTITIES[quantity];
+  const { higherIsBetter } = QUANTITIES[quantity];
+  const { title, axis } = namesOf(runs, quantity);
   const values = runs.flatMap(({ name, epochs }) =>
-    epochs.map((metrics, i) => ({ run: name, epoch: i + 1, value: metrics[quantity] })),
+    epochs.map((metrics, i) => ({ run: name, epoch: i + 1, value: scoreOrLoss(metrics, quantity) })),
   );
   const best = values.reduce((a, b) => (higherIsBetter === b.value > a.value && a.value !== b.value ? b : a));
   const scale = { domain: runs.map(({ name }) => name), range: runs.map((_, i) => color(HUES[i]!)) };

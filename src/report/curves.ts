@@ -61,7 +61,7 @@ export function lossFigure(epochs: readonly EpochMetrics[]): TopLevelSpec {
     { name: 'validation', color: color('first'), values: epochs.map(({ valLoss }) => valLoss) },
   ];
   return {
-    ...lines(series, { title: 'cross entropy (nats)' }),
+    ...lines(series, { title: last.valMap === undefined ? 'cross entropy (nats)' : 'binary cross-entropy (nats)' }),
     title: titled(
       `Validation loss went from ${first.valLoss.toFixed(2)} to ${last.valLoss.toFixed(2)} in ${epochs.length} epochs`,
       'Training loss is on augmented images, with smoothed labels',
@@ -79,15 +79,18 @@ export interface Baseline {
   readonly top1: number;
 }
 
-/** Accuracy over epochs, with a baseline as a rule. */
+/** Accuracy over epochs (mean average precision where images may have several labels), with a baseline as a rule. */
 export function accuracyFigure(epochs: readonly EpochMetrics[], baseline?: Baseline): TopLevelSpec {
   const last = epochs.at(-1)!;
+  const several = last.valMap !== undefined;
   const base = lines(
-    [
-      { name: 'top-5', color: color('muted'), values: epochs.map(({ valTop5 }) => valTop5) },
-      { name: 'top-1', color: color('first'), values: epochs.map(({ valTop1 }) => valTop1) },
-    ],
-    { title: 'validation accuracy (%)', domain: [0, 100] },
+    several
+      ? [{ name: 'mAP', color: color('first'), values: epochs.map(({ valMap }) => valMap ?? 0) }]
+      : [
+          { name: 'top-5', color: color('muted'), values: epochs.map(({ valTop5 }) => valTop5) },
+          { name: 'top-1', color: color('first'), values: epochs.map(({ valTop1 }) => valTop1) },
+        ],
+    { title: several ? 'mean average precision (%)' : 'validation accuracy (%)', domain: [0, 100] },
   );
   const y = { field: 'top1', type: 'quantitative' };
   const rule = baseline && [
@@ -106,7 +109,9 @@ export function accuracyFigure(epochs: readonly EpochMetrics[], baseline?: Basel
     ...base,
     layer: [...base.layer, ...(rule ?? [])],
     title: titled(
-      `The first answer is right on ${percent(last.valTop1)} of unseen images${baseline ? `, ${baseline.name} on ${percent(baseline.top1)}` : ''}`,
+      several
+        ? `Mean average precision on unseen images is ${percent(last.valMap)}`
+        : `The first answer is right on ${percent(last.valTop1)} of unseen images${baseline ? `, ${baseline.name} on ${percent(baseline.top1)}` : ''}`,
     ),
     width: WIDTH,
     height: HEIGHT,

@@ -6,13 +6,25 @@ import type { EpochMetrics } from '../core/events.ts';
 import { confusionFigure, latencyFigure, milliseconds, shortRuntime } from './bars.ts';
 import { accuracyFigure, type Baseline, lossFigure } from './curves.ts';
 import { escapeHtml, figure, page, percent, picture, section, table, tiles } from './markup.ts';
-import { type Calibrated, type ClassAccuracy, calibration, classes, type Fed, fed } from './model-sections.ts';
+import {
+  type Calibrated,
+  type ClassAccuracy,
+  type ClassMeasure,
+  calibration,
+  classes,
+  type Fed,
+  fed,
+} from './model-sections.ts';
 
 /** A picture with what the model makes of it. */
 export interface ExamplePrediction {
   /** PNG bytes. */
   readonly picture: Uint8Array;
   readonly label: string;
+  /** All labels, where an image may have several (or none). */
+  readonly labels?: readonly string[];
+  /** Which image it is. */
+  readonly name?: string;
   /** Most probable first; probabilities 0 to 1. */
   readonly predictions: readonly { readonly name: string; readonly probability: number }[];
 }
@@ -40,6 +52,8 @@ export interface ReportData {
   readonly confused?: { readonly unit: string; readonly pairs: readonly ConfusedPair[] };
   readonly calibration?: Calibrated;
   readonly classes?: readonly ClassAccuracy[];
+  /** What `classes` are measured by; default: accuracy. */
+  readonly classMeasure?: ClassMeasure;
   /** Training images as the network was fed them. */
   readonly fed?: Fed;
   readonly proofs?: readonly { readonly name: string; readonly proof: Proof }[];
@@ -62,7 +76,7 @@ export async function renderReport(data: ReportData): Promise<string> {
     fed(data.fed),
     results(data),
     examples(data),
-    classes(data.classes),
+    classes(data.classes, data.classMeasure),
     await confused(data),
     await calibration(data.calibration),
     proofs(data),
@@ -86,16 +100,25 @@ function results({ results }: ReportData): string {
   return results ? section('Results', table(results.columns, results.rows)) : '';
 }
 
+/** Whether the first answer is the label; of several, whether those above 50 % are the labels. */
+function isRight({ label, labels, predictions }: ExamplePrediction): boolean {
+  if (!labels) return predictions[0]?.name === label;
+  const found = predictions.filter(({ probability }) => probability > 0.5);
+  return found.length === labels.length && found.every(({ name }) => labels.includes(name));
+}
+
 function examples({ examples = [] }: ReportData): string {
   if (examples.length === 0) return '';
-  const cards = examples.map(({ picture: png, label, predictions }) => {
-    const right = predictions[0]?.name === label;
+  const cards = examples.map((example) => {
+    const { picture: png, label, labels = [label], name: source, predictions } = example;
+    const right = isRight(example);
     const bars = predictions.map(
       ({ name, probability }) =>
-        `<li${name === label ? ' class="right"' : ''}><span class="bar" style="width:${(100 * probability).toFixed(1)}%"></span><span class="name">${escapeHtml(name)}</span><span class="share">${percent(probability)}</span></li>`,
+        `<li${labels.includes(name) ? ' class="right"' : ''}><span class="bar" style="width:${(100 * probability).toFixed(1)}%"></span><span class="name">${escapeHtml(name)}</span><span class="share">${percent(probability)}</span></li>`,
     );
     const verdict = right ? '<span class="good">✓</span>' : '<span class="bad">✗</span>';
-    return `<li class="card">${picture(png, label)}<div><b>${verdict} ${escapeHtml(label)}</b><ol>${bars.join('')}</ol></div></li>`;
+    const where = source === undefined ? '' : `<p class="small">${escapeHtml(source)}</p>`;
+    return `<li class="card">${picture(png, label)}<div><b>${verdict} ${escapeHtml(label)}</b><ol>${bars.join('')}</ol>${where}</div></li>`;
   });
   return section(
     'Example predictions',

@@ -5,8 +5,9 @@ import { reliabilityFigure } from './reliability.ts';
 
 export interface ClassAccuracy {
   readonly name: string;
-  /** Percent right. */
+  /** Percent right; where images may have several labels, average precision. */
   readonly accuracy: number;
+  /** Images that have the class. */
   readonly images: number;
 }
 
@@ -20,7 +21,23 @@ export interface Fed {
 /** How far probabilities hold, and on how many images that was measured. */
 export interface Calibrated extends Calibration {
   readonly images: number;
+  /** Images may have several labels: each class of each image is an answer. */
+  readonly multiLabel?: true | undefined;
 }
+
+/** What the classes are measured by. */
+export type ClassMeasure = 'accuracy' | 'average precision';
+
+const MEASURES: Readonly<Record<ClassMeasure, { readonly title: string; readonly text: string }>> = {
+  accuracy: {
+    title: 'Accuracy of each class',
+    text: 'Share of the validation images of each class that are named rightly, the worst first.',
+  },
+  'average precision': {
+    title: 'Average precision of each class',
+    text: 'How far up the images with a class come when all validation images are sorted by its probability, the worst first; 100 %: before all others.',
+  },
+};
 
 /** Up to so many classes are all shown; of more, the worst, and the rest to unfold. */
 const SHOWN = 20;
@@ -32,8 +49,8 @@ export function fed(data: Fed | undefined): string {
   return section('What training sees', `<p>${escapeHtml(data.text)}</p>`, `<ul class="fed">${items.join('')}</ul>`);
 }
 
-/** Accuracy of every class as bars, the worst first. */
-export function classes(all: readonly ClassAccuracy[] | undefined): string {
+/** Accuracy or average precision of every class as bars, the worst first. */
+export function classes(all: readonly ClassAccuracy[] | undefined, measure: ClassMeasure = 'accuracy'): string {
   if (!all || all.length === 0) return '';
   const sorted = all.toSorted((a, b) => a.accuracy - b.accuracy || b.images - a.images);
   const rows = sorted.map(
@@ -44,8 +61,8 @@ export function classes(all: readonly ClassAccuracy[] | undefined): string {
     `<div class="scroll"><table class="classes"><tbody>${some.join('')}</tbody></table></div>`;
   const rest = rows.slice(SHOWN);
   return section(
-    'Accuracy of each class',
-    `<p>Share of the validation images of each class that are named rightly, the worst first.</p>`,
+    MEASURES[measure].title,
+    `<p>${MEASURES[measure].text}</p>`,
     bars(rows.slice(0, SHOWN)),
     ...(rest.length > 0 ? [`<details><summary>${rest.length} more</summary>${bars(rest)}</details>`] : []),
   );
@@ -64,8 +81,8 @@ export async function calibration(data: Calibrated | undefined): Promise<string>
     ]);
   return section(
     'Can its probabilities be believed?',
-    `<p>If they can, of the answers given with 80 % four in five are right. The expected calibration error (ECE, ${data.bins.length} bins) is ${data.ece.toFixed(1)} percentage points on ${data.images} images.</p>`,
-    await figure(reliabilityFigure(data), 'reliability diagram'),
-    `<details><summary>The numbers</summary>${table(['probability', 'images', 'mean probability', 'right'], rows)}</details>`,
+    `<p>If they can, of the ${data.multiLabel ? 'classes given 80 % four in five are there' : 'answers given with 80 % four in five are right'}. The expected calibration error (ECE, ${data.bins.length} bins) is ${data.ece.toFixed(1)} percentage points on ${data.images} images${data.multiLabel ? ', over every class of each' : ''}.</p>`,
+    await figure(reliabilityFigure(data, data.multiLabel), 'reliability diagram'),
+    `<details><summary>The numbers</summary>${table(['probability', data.multiLabel ? 'classes of images' : 'images', 'mean probability', data.multiLabel ? 'there' : 'right'], rows)}</details>`,
   );
 }

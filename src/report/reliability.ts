@@ -4,8 +4,8 @@ import type { Calibration } from '../evaluate/calibration.ts';
 import { color } from './palette.ts';
 import { CONFIG, HEIGHT, titled, WIDTH } from './theme.ts';
 
-/** Share of right answers by probability, beside the line of perfect calibration; fuller bars stand for more images. */
-export function reliabilityFigure({ bins, ece, overconfidence }: Calibration): TopLevelSpec {
+/** Share of right answers (or, of several labels, of classes that are there) by probability, beside the line of perfect calibration; fuller bars stand for more images. */
+export function reliabilityFigure({ bins, ece, overconfidence }: Calibration, multiLabel = false): TopLevelSpec {
   const most = Math.max(...bins.map(({ count }) => count));
   const values = bins
     .filter(({ count }) => count > 0)
@@ -21,17 +21,22 @@ export function reliabilityFigure({ bins, ece, overconfidence }: Calibration): T
     field: 'from',
     type: 'quantitative',
     scale,
-    axis: { title: 'probability of the answer (%)', grid: false },
+    axis: { title: `probability of the ${multiLabel ? 'class' : 'answer'} (%)`, grid: false },
   };
-  const y = { field: 'right', type: 'quantitative', scale, axis: { title: 'share right (%)' } };
+  const y = {
+    field: 'right',
+    type: 'quantitative',
+    scale,
+    axis: { title: multiLabel ? 'share there (%)' : 'share right (%)' },
+  };
   const diagonal = [
     { at: 0, right: 0 },
     { at: 100, right: 100 },
   ];
   return {
     title: titled(
-      finding(ece, overconfidence),
-      'Dashed: perfect; upright lines: how far off. Darker bars hold more images',
+      finding(ece, overconfidence, multiLabel),
+      `Dashed: perfect; upright lines: how far off. Darker bars hold more ${multiLabel ? 'answers' : 'images'}`,
     ),
     data: { values },
     width: WIDTH,
@@ -64,9 +69,11 @@ export function reliabilityFigure({ bins, ece, overconfidence }: Calibration): T
   } as TopLevelSpec;
 }
 
-function finding(ece: number, overconfidence: number): string {
+function finding(ece: number, overconfidence: number, multiLabel: boolean): string {
   if (ece < 2) return `Its probabilities hold within ${ece.toFixed(1)} points on average`;
   const gap = Math.abs(overconfidence);
   if (gap < ece / 3) return `Its probabilities are ${ece.toFixed(1)} points off on average, in both directions`;
+  if (multiLabel)
+    return `It sees classes ${overconfidence > 0 ? 'more' : 'less'} often than they are there, by ${gap.toFixed(1)} points`;
   return `It is ${gap.toFixed(1)} points ${overconfidence > 0 ? 'surer than it is right' : 'less sure than it could be'}`;
 }

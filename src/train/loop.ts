@@ -56,6 +56,8 @@ export interface TrainOptions {
   /** Train form, taking uint8 `image` `[N, H, W, C]` (`withPreprocess`). */
   readonly model: Graph;
   readonly classes: readonly string[];
+  /** Images may have several of the classes. */
+  readonly multiLabel?: true | undefined;
   readonly engine: Engine;
   /** Full batches of `recipe.batch_size`. */
   readonly train: BatchSource;
@@ -156,11 +158,25 @@ export async function* train(options: TrainOptions): AsyncGenerator<RunEvent> {
   }
 }
 
-function startEvent({ run, recipe, train, trainImages, valImages, classes, resume }: TrainOptions): RunEvent {
+function startEvent({
+  run,
+  recipe,
+  train,
+  trainImages,
+  valImages,
+  classes,
+  multiLabel,
+  resume,
+}: TrainOptions): RunEvent {
   const { epochs } = recipe;
   const { epoch, step } = resume?.position ?? START;
   const counts = { run, epochs, stepsPerEpoch: train.stepsPerEpoch, trainImages, valImages, classes };
-  return { type: 'start', ...counts, ...(resume ? { resumedFrom: { epoch, step } } : {}) };
+  return {
+    type: 'start',
+    ...counts,
+    ...(multiLabel ? { multiLabel } : {}),
+    ...(resume ? { resumedFrom: { epoch, step } } : {}),
+  };
 }
 
 /** What decides which epoch is the best: mean average precision if there is one, else top-1. */

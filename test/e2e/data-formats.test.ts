@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { imagesOf } from '../../src/cli/image-files.ts';
 import { type Dataset, type Sample, type SplitDataset, sampleName } from '../../src/data/dataset.ts';
 import { decodeSample } from '../../src/data/decode-sample-node.ts';
 import { readSplitData } from '../../src/data/held-out-node.ts';
@@ -148,6 +149,8 @@ describe('the same set', () => {
   test.each(Object.keys(FORMATS))('as %s', async (format) => {
     const path = await FORMATS[format]!();
     const data = await readData(path, SPLIT);
+    // Commands that need no labels find every image of it.
+    expect((await imagesOf([path])).map(sampleName)).toHaveLength(pictures.length);
     expect(data.train.classes).toEqual(CLASSES);
     expect(data.warnings).toEqual([]);
     expect(data.ownVal).toBe(true);

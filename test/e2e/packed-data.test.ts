@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeAll, expect, test } from 'vitest';
 import { createLoader } from '../../src/batches/loader-node.ts';
+import { imagesOf } from '../../src/cli/image-files.ts';
 import { sampleName } from '../../src/data/dataset.ts';
 import { decodeSample } from '../../src/data/decode-sample-node.ts';
 import { readData } from '../../src/data/readers/data-node.ts';
@@ -61,7 +62,9 @@ async function makeCifar(name: string, fine: boolean): Promise<string> {
 }
 
 test.each(['-', '.'])('IDX files with %s in their names: classes, splits and pixels', async (separator) => {
-  const { train, val, test: held } = await readData(await makeIdx(`idx${separator}`, separator), SPLIT);
+  const folder = await makeIdx(`idx${separator}`, separator);
+  const { train, val, test: held } = await readData(folder, SPLIT);
+  expect(await imagesOf([folder])).toHaveLength(48);
   expect(train.classes).toEqual(['0', '1', '2', '3']);
   expect(train.samples.length + val.samples.length).toBe(40);
   expect(new Set(val.samples.map(({ label }) => label)).size).toBe(4);
@@ -76,7 +79,9 @@ test.each(['-', '.'])('IDX files with %s in their names: classes, splits and pix
 });
 
 test.each([false, true])('CIFAR records (fine labels: %s): classes, splits and pixels', async (fine) => {
-  const { train, val, test: held } = await readData(await makeCifar(`cifar-${fine}`, fine), SPLIT);
+  const folder = await makeCifar(`cifar-${fine}`, fine);
+  const { train, val, test: held } = await readData(folder, SPLIT);
+  expect(await imagesOf([folder])).toHaveLength(30);
   expect(train.classes).toEqual(['apple', 'bear', 'cup']);
   expect(train.samples.length + val.samples.length).toBe(24);
   expect(held?.samples.map(({ label }) => label)).toEqual([0, 1, 2, 0, 1, 2]);

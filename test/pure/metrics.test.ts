@@ -4,6 +4,7 @@ import type { Program } from '../../src/engine/engine.ts';
 import { calibrationOf } from '../../src/evaluate/calibration.ts';
 import { classAccuracy, evaluate, mostConfused, worstMistakes } from '../../src/evaluate/evaluate.ts';
 import { addToMean, crossEntropy, meanOf, NO_MEAN, rankOf, softmax, topK } from '../../src/evaluate/metrics.ts';
+import { answersOf, averagePrecisions, probabilitiesOf, wrongAnswers } from '../../src/evaluate/multi-label.ts';
 
 describe('metrics', () => {
   it('ranks labels, the lower index first among equals and NaN last', () => {
@@ -102,5 +103,36 @@ describe('calibration', () => {
     const { bins, ece } = calibrationOf([...some(1, 1, 1), ...some(1, 0, 0)]);
     expect([bins[0]!.count, bins[14]!.count, ece]).toEqual([1, 1, 0]);
     expect(calibrationOf([]).ece).toBe(0);
+  });
+});
+
+describe('several labels an image', () => {
+  // Logits of ln 3 are 75 %, of −ln 3 25 %.
+  const [yes, no] = [Math.log(3), -Math.log(3)];
+  const rows = [
+    { row: [yes, no, 0], labels: [0, 1] },
+    { row: [no, no, -9], labels: [] },
+    { row: [-1, yes, 4], labels: [0] },
+  ];
+
+  it('judges every class of every image on its own', () => {
+    const { classes, images, mean } = averagePrecisions(rows, 3);
+    expect(images).toEqual([2, 1, 0]);
+    expect(classes[2]).toBeNaN();
+    expect(mean).toBeCloseTo((classes[0]! + classes[1]!) / 2);
+    expect([...probabilitiesOf(rows[0]!.row, true)]).toEqual([0.75, 0.25, 0.5].map((p) => expect.closeTo(p, 10)));
+    expect(probabilitiesOf(rows[0]!.row, false).reduce((a, b) => a + b)).toBeCloseTo(1);
+  });
+
+  it('finds the surest wrong answers, and calibrates all of them', () => {
+    expect(wrongAnswers(rows).map(({ at, class: one, has }) => [at, one, has])).toEqual([
+      [2, 2, false],
+      [0, 1, true],
+      [2, 1, false],
+      [2, 0, true],
+    ]);
+    const { bins } = calibrationOf(answersOf(rows), 2);
+    expect(bins.map(({ count }) => count)).toEqual([6, 3]);
+    expect(bins[1]).toMatchObject({ accuracy: expect.closeTo(1 / 3, 10) });
   });
 });

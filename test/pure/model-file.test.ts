@@ -63,6 +63,9 @@ test('a model file is read back whole, in both forms', () => {
   const fused: ModelFile = { ...model, form: 'fused', ...fuse(model.graph, model.state) };
   const fusedBack = decodeModel(encodeModel(fused));
   expect(fusedBack.form).toBe('fused');
+  // Files that don't say are of one label an image.
+  expect(fusedBack.multiLabel).toBeUndefined();
+  expect(decodeModel(encodeModel({ ...fused, multiLabel: true })).multiLabel).toBe(true);
   expect(fusedBack.graph).toEqual(modelGraph(tiny, 'fused'));
   expect(sorted(fusedBack.state)).toEqual(sorted(fused.state));
 });
@@ -142,6 +145,7 @@ test('a damaged or hostile description is told', () => {
   expect(changed({ config: { ...tiny, depths: [1, 1e9, 1, 1] } })).toContain('more parameters than it has');
   expect(changed({ config: { ...tiny, num_conv_branches: 1e9 } })).toContain('more parameters than it has');
   expect(changed({ config: { ...tiny, widths: [-1, 1, 1, 1] } })).toContain('widths');
+  expect(changed({ multiLabel: 'yes' })).toContain('multiLabel');
   expect(changed({ classes: ['a'] })).toContain('1 of 3 classes');
   expect(changed({ preprocessing: { ...preprocessing, mean: [1] } })).toContain('mean and std');
   expect(changed({ config: { ...tiny, num_conv_branches: 1 } })).toContain('is unknown');

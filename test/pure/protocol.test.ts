@@ -2,7 +2,13 @@
 import { expect, test } from 'vitest';
 import { describeDevice } from '../../src/bench/device-node.ts';
 import { type Measurement, measure, ratio, type Subject } from '../../src/bench/measure.ts';
-import { MODEL_BENCH, protocolHash, shortProtocol, summarizeRounds } from '../../src/bench/protocol.ts';
+import {
+  boundedProtocol,
+  MODEL_BENCH,
+  protocolHash,
+  shortProtocol,
+  summarizeRounds,
+} from '../../src/bench/protocol.ts';
 
 test('the lowest and highest runs of a round do not count for the mean, but for minimum and median', () => {
   const round = [100, 3, 5, 4, 1];
@@ -34,6 +40,16 @@ test("the default is Apple's, shorter ones cut the same share, and every protoco
   expect(shortProtocol(5, 10)).toEqual({ warmup: 10, rounds: 5, runsPerRound: 10, trim: 2 });
   expect(protocolHash(MODEL_BENCH)).toMatch(/^[0-9a-f]{8}$/);
   expect(protocolHash(MODEL_BENCH)).not.toBe(protocolHash(shortProtocol(5, 10)));
+});
+
+test("a bounded protocol fits its time, has a run at least, and no more than Apple's", () => {
+  for (const ms of [0, 0.1, 3, 40, 300]) {
+    const { warmup, rounds, runsPerRound, trim } = boundedProtocol(2000, ms);
+    expect(runsPerRound).toBeLessThanOrEqual(MODEL_BENCH.runsPerRound);
+    expect(runsPerRound).toBeGreaterThan(2 * trim);
+    expect((warmup + rounds * runsPerRound) * ms).toBeLessThanOrEqual(2000);
+  }
+  expect(boundedProtocol(2000, 1e4)).toMatchObject({ runsPerRound: 1, trim: 0 });
 });
 
 test('rounds of all subjects alternate; what was opened is closed, also after an error', async () => {

@@ -3,6 +3,7 @@ import { UserError } from '../../core/errors.ts';
 import { sampleName } from '../../data/dataset.ts';
 import { type Calibration, calibrationOf } from '../../evaluate/calibration.ts';
 import { classAccuracy, type Evaluation, evaluate, mostConfused, worstMistakes } from '../../evaluate/evaluate.ts';
+import { answersOf, wrongAnswers } from '../../evaluate/multi-label.ts';
 import { type Robustness, robustness } from '../../evaluate/robustness.ts';
 import { STRENGTHS } from '../../images/corrupt/corruptions.ts';
 import { diagnoseCommand } from '../diagnose.ts';
@@ -30,8 +31,8 @@ export interface EvalFlags {
 /** What `eval` found. */
 interface Results {
   readonly evaluation: Evaluation;
-  /** Only where each image has one label. */
-  readonly calibration?: Calibration;
+  /** Of the first answers; where images may have several labels, of every class of every image. */
+  readonly calibration: Calibration;
   readonly robustness?: Robustness;
 }
 
@@ -50,13 +51,13 @@ export async function evalCommand(io: Io, target: string, dir: string | undefine
   const classifier = await opened.open(batch);
   try {
     const evaluation = (await evaluate(classifier, loader.epoch(0), classes.length))!;
-    const { top1, predictions } = evaluation;
+    const { predictions, rows } = evaluation;
     const progress = countImages(io, flags.json === true, 'corrupting images');
     const results: Results = {
       evaluation,
-      ...(evaluation.averagePrecision ? {} : { calibration: calibrationOf(predictions) }),
+      calibration: calibrationOf(rows ? answersOf(rows) : predictions),
       ...(flags.corruptions
-        ? { robustness: await robustness(classifier, () => loader.epoch(0), classes.length, top1, progress) }
+        ? { robustness: await robustness(classifier, () => loader.epoch(0), classes.length, evaluation, progress) }
         : {}),
     };
     if (flags.json) io.out(JSON.stringify(asJson(opened, images, results, hooks.skipped)));
@@ -93,6 +94,19 @@ function findings({ model }: Evaluated, { dataset }: LabeledImages, result: Eval
   };
 }
 
+/** Classes that images were given or denied against their labels, with names. */
+function wrongLabels({ model }: Evaluated, { dataset }: LabeledImages, { rows = [], predictions }: Evaluation) {
+  return wrongAnswers(rows).map(({ at, class: one, probability, has }) => ({
+    path: sampleName(dataset.samples[predictions[at]!.index]!),
+    class: model.classes[one]!,
+    probability,
+    has,
+  }));
+}
+
+const wrongText = ({ path, class: name, probability, has }: ReturnType<typeof wrongLabels>[number]): string =>
+  `${path}: ${has ? 'has' : 'has no'} ${name}, given ${(100 * probability).toFixed(1)} %`;
+
 const orNull = (value: number): number | null => (Number.isNaN(value) ? null : value);
 
 function asJson(opened: Evaluated, images: LabeledImages, results: Results, skipped: readonly object[]): object {
@@ -106,11 +120,18 @@ function asJson(opened: Evaluated, images: LabeledImages, results: Results, skip
     top1,
     top5,
     loss,
-    ...(calibration ? { ece: calibration.ece, reliability: calibration.bins } : {}),
-    ...(averagePrecision ? { map: averagePrecision.mean, averagePrecision: averagePrecision.classes.map(orNull) } : {}),
+    ece: calibration.ece,
+    reliability: calibration.bins,
+    ...(averagePrecision
+      ? {
+          map: averagePrecision.mean,
+          averagePrecision: averagePrecision.classes.map(orNull),
+          classImages: averagePrecision.images,
+        }
+      : {}),
     classes,
     ...(averagePrecision
-      ? {}
+      ? { wrongAnswers: wrongLabels(opened, images, evaluation) }
       : {
           classAccuracy: classAccuracy(confusion, classes.length).map(orNull),
           confusion: classes.map((_, label) => [
@@ -133,16 +154,20 @@ function print(io: Io, opened: Evaluated, images: LabeledImages, results: Result
   for (const warning of images.warnings) io.err(`${pc.yellow('warning:')} ${warning}`);
   io.out(`${opened.path} on ${images.description}: ${evaluation.images}`);
   io.out(
-    `top-1 ${evaluation.top1.toFixed(2)} %   top-5 ${evaluation.top5.toFixed(2)} %   loss ${evaluation.loss.toFixed(4)}${calibration ? `   ECE ${calibration.ece.toFixed(2)} %` : ''}${several ? `   mAP ${several.mean.toFixed(2)} %` : ''}`,
+    `${several ? `mAP ${several.mean.toFixed(2)} %` : `top-1 ${evaluation.top1.toFixed(2)} %   top-5 ${evaluation.top5.toFixed(2)} %`}   loss ${evaluation.loss.toFixed(4)}   ECE ${calibration.ece.toFixed(2)} %`,
   );
-  if (calibration) printLines(io, reliabilityTitle(calibration), reliabilityLines(calibration));
-  if (several) printLines(io, 'average precision of each class', classLines(several.classes, evaluation, classes));
-  else {
+  printLines(io, reliabilityTitle(calibration), reliabilityLines(calibration, several !== undefined));
+  if (several) {
+    printLines(io, 'average precision of each class', classLines(several.classes, several.images, classes));
     printLines(
       io,
-      'accuracy of each class',
-      classLines(classAccuracy(evaluation.confusion, classes.length), evaluation, classes),
+      'surest wrong answers (or wrong labels)',
+      wrongLabels(opened, images, evaluation).map((one) => wrongText(one)),
     );
+  } else {
+    const { confusion } = evaluation;
+    const counts = classes.map((_, label) => imagesOf(confusion, label, classes.length));
+    printLines(io, 'accuracy of each class', classLines(classAccuracy(confusion, classes.length), counts, classes));
     printMistakes(io, findings(opened, images, evaluation));
   }
   if (robustness) printLines(io, robustnessTitle(robustness), robustnessLines(robustness));
@@ -177,10 +202,10 @@ function reliabilityTitle({ ece, overconfidence }: Calibration): string {
   return `can its probabilities be believed: on average ${ece.toFixed(1)} points off (ECE), ${how}`;
 }
 
-function reliabilityLines({ bins }: Calibration): string[] {
+function reliabilityLines({ bins }: Calibration, several: boolean): string[] {
   const share = (value: number): string => `${(100 * value).toFixed(1)} %`;
   return textTable([
-    ['probability', 'images', 'mean', 'right', 'gap'],
+    ['probability', several ? 'classes of images' : 'images', 'mean', several ? 'there' : 'right', 'gap'],
     ...bins
       .filter(({ count }) => count > 0)
       .map(({ from, to, count, confidence, accuracy }) => [
@@ -194,22 +219,14 @@ function reliabilityLines({ bins }: Calibration): string[] {
 }
 
 /** Every class, worst first; only the worst where there are many. */
-function classLines(
-  values: readonly number[],
-  { confusion, averagePrecision }: Evaluation,
-  classes: readonly string[],
-): string[] {
+function classLines(values: readonly number[], images: readonly number[], classes: readonly string[]): string[] {
   const rows = values
-    .map((accuracy, label) => ({ name: classes[label]!, accuracy, images: imagesOf(confusion, label, classes.length) }))
+    .map((accuracy, label) => ({ name: classes[label]!, accuracy, images: images[label]! }))
     .filter(({ accuracy }) => !Number.isNaN(accuracy))
     .sort((a, b) => a.accuracy - b.accuracy);
   const shown = rows.slice(0, PRINTED_CLASSES);
   const lines = textTable(
-    shown.map(({ name, accuracy, images }) => [
-      name,
-      `${accuracy.toFixed(1)} %`,
-      ...(averagePrecision ? [] : [`of ${images}`]),
-    ]),
+    shown.map(({ name, accuracy, images }) => [name, `${accuracy.toFixed(1)} %`, `of ${images}`]),
   );
   return rows.length > shown.length
     ? [...lines, `… and ${rows.length - shown.length} better ones (--json has all)`]
@@ -223,14 +240,14 @@ function robustnessTitle({ clean, mean, drop }: Robustness): string {
   return `on corrupted images ${mean.toFixed(2)} % on average: ${drop.toFixed(2)} points below ${clean.toFixed(2)} %`;
 }
 
-function robustnessLines({ corruptions, mean }: Robustness): string[] {
+function robustnessLines({ metric, corruptions, mean }: Robustness): string[] {
   const cell = (value: number): string => value.toFixed(1);
   const overall = STRENGTHS.map(
-    (_, i) => corruptions.reduce((sum, { top1 }) => sum + top1[i]!, 0) / corruptions.length,
+    (_, i) => corruptions.reduce((sum, { scores }) => sum + scores[i]!, 0) / corruptions.length,
   );
   return textTable([
-    ['top-1 in % at strength', ...STRENGTHS.map(String), 'mean'],
-    ...corruptions.map((row) => [row.corruption, ...row.top1.map(cell), cell(row.mean)]),
+    [`${metric === 'map' ? 'mAP' : 'top-1'} in % at strength`, ...STRENGTHS.map(String), 'mean'],
+    ...corruptions.map((row) => [row.corruption, ...row.scores.map(cell), cell(row.mean)]),
     ['mean', ...overall.map(cell), cell(mean)],
   ]);
 }

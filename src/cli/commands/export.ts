@@ -1,13 +1,16 @@
 import { UserError } from '../../core/errors.ts';
-import { type BundleOptions, writeBundle } from '../../export/bundle-node.ts';
+import { type Bundle, type BundleOptions, writeBundle } from '../../export/bundle-node.ts';
 import { EXIT } from '../exit.ts';
+import { type ExportRecord, measureLatency, recordExport } from '../export-record.ts';
 import { atMost, fuseWithProof, PROOF_IMAGES, proofText } from '../finish-run.ts';
 import { imagesForCheck } from '../image-files.ts';
 import type { Io } from '../io.ts';
 import { openEvalLoader } from '../open-data.ts';
 import { openEngine, wholeNumber } from '../open-engine.ts';
-import { openModel } from '../open-model.ts';
+import { type OpenedRun, openModel } from '../open-model.ts';
 import { loaderHooks } from '../progress.ts';
+import { orWhy } from '../run-report.ts';
+import { rewriteReport } from './report.ts';
 
 export interface ExportFlags {
   readonly format: string;
@@ -18,6 +21,8 @@ export interface ExportFlags {
   readonly fixedBatch?: true | undefined;
   /** False: the input is normalized float32. */
   readonly preprocessing: boolean;
+  /** False: the run's report.html stays as it is. */
+  readonly report: boolean;
   readonly license?: string | undefined;
   readonly engine?: string | undefined;
   readonly threads?: string | undefined;
@@ -27,7 +32,7 @@ export interface ExportFlags {
 
 const CHECK_BATCH = 16;
 
-/** `mobileone export`: fuses with a proof, writes a bundle, and checks its file in ONNX Runtime on real images. */
+/** `mobileone export`: fuses with a proof, writes a bundle, checks its file in ONNX Runtime on real images, and measures latency. */
 export async function exportCommand(io: Io, target: string, flags: ExportFlags): Promise<number> {
   if (flags.format !== 'onnx') throw new UserError(`There is no format "${flags.format}".`, 'Choose onnx.', 2);
   const { layout } = flags;
@@ -58,17 +63,40 @@ export async function exportCommand(io: Io, target: string, flags: ExportFlags):
       },
     };
     const bundle = await writeBundle(out, shipped, options);
+    const timed = engine.name === 'wasm' ? engine : await openEngine({ ...flags, name: 'wasm' });
+    const latency = await measureLatency(timed, { ...shipped, preprocessing: model.preprocessing });
+    const report = run && (await reportOn(io, run, { bundle, format: flags.format, latency, flags }));
     if (flags.json) {
       const { model: path, bytes, proof, card } = bundle;
-      io.out(JSON.stringify({ path, bytes, proof, fusedProof: shipped.proof ?? null, sha256: card.sha256 }));
+      io.out(JSON.stringify({ path, bytes, proof, fusedProof: shipped.proof ?? null, sha256: card.sha256, latency }));
       return EXIT.ok;
     }
     if (shipped.proof) io.out(`fused         ${proofText(shipped.proof)}`);
     io.out(`onnx runtime  ${proofText(bundle.proof)}`);
     io.out(`${bundle.model}  ${(bundle.bytes / 1e6).toFixed(2)} MB`);
+    const { median, threads } = latency.rows[0]!;
+    io.out(
+      `latency       ${median.toPrecision(3)} ms an image here (median, ${timed.name}, ${threads} thread${threads > 1 ? 's' : ''})`,
+    );
     io.out(bundle.card.input);
+    if (report) io.out('path' in report ? `report ${report.path}` : `report.html was left as it was. ${report.why}`);
     return EXIT.ok;
   } finally {
     await loader.close();
   }
+}
+
+interface Exported {
+  readonly bundle: Bundle;
+  readonly format: string;
+  readonly latency: ExportRecord['latency'];
+  readonly flags: ExportFlags;
+}
+
+/** Keeps what was found in the run folder and writes the run's report anew. */
+async function reportOn(io: Io, { files }: OpenedRun, { bundle, format, latency, flags }: Exported) {
+  const { model: path, bytes, exported, proof } = bundle;
+  await recordExport(files.exports, format, { path, bytes, weights: exported.weightsHash, proof }, latency);
+  if (!flags.report) return undefined;
+  return await orWhy(rewriteReport(io, files.folder, flags));
 }

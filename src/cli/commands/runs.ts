@@ -20,9 +20,16 @@ const COLORS: Readonly<Record<RunState, (text: string) => string>> = {
 };
 
 const percent = (value: number | undefined): string => (value === undefined ? '–' : `${value.toFixed(2)} %`);
-/** The best score, which is not top-1 where images may have several labels. */
-const bestText = ({ best, metrics }: RunSummary): string =>
-  `${percent(best?.valTop1)}${best && metrics.at(-1)?.valMap !== undefined ? ' mAP' : ''}`;
+const METRICS = { top1: 'top-1', map: 'mAP' } as const;
+const lastScore = ({ metrics, metric }: RunSummary): number | undefined =>
+  metric === 'map' ? metrics.at(-1)?.valMap : metrics.at(-1)?.valTop1;
+/** What the column or row of scores is called. Where they are of two kinds, each says which. */
+const scoreName = (runs: readonly RunSummary[]): string => {
+  const [name = METRICS.top1, ...others] = new Set(runs.map(({ metric }) => METRICS[metric]));
+  return others.length > 0 ? 'score' : name;
+};
+const scoreText = (runs: readonly RunSummary[], { metric }: RunSummary, score: number | undefined): string =>
+  `${percent(score)}${score !== undefined && scoreName(runs) === 'score' ? ` ${METRICS[metric]}` : ''}`;
 const progressText = ({ epochsDone, epochs }: RunSummary): string => `${epochsDone}/${epochs ?? '?'}`;
 const dateText = (iso: string | undefined): string => (iso === undefined ? '–' : iso.slice(0, 16).replace('T', ' '));
 
@@ -44,11 +51,11 @@ export async function runsCommand(io: Io, dir: string, flags: { readonly json?: 
     run.data === undefined ? '–' : basename(run.data),
     run.state,
     progressText(run),
-    bestText(run),
+    scoreText(runs, run, run.best?.score),
     durationText(run.seconds),
   ]);
   const [head, ...lines] = textTable(
-    [['run', 'began (UTC)', 'variant', 'data', 'state', 'epochs', 'best top-1', 'time'], ...rows],
+    [['run', 'began (UTC)', 'variant', 'data', 'state', 'epochs', `best ${scoreName(runs)}`, 'time'], ...rows],
     5,
   );
   io.out(pc.dim(head!));
@@ -64,16 +71,19 @@ export interface CompareFlags {
   readonly json?: true | undefined;
 }
 
-/** Results that are compared: name and text. */
-const RESULTS: readonly (readonly [string, (run: RunSummary) => string])[] = [
+/** Results that are compared: name and text. `SCORE` is what `scoreName` says. */
+const RESULTS: readonly (readonly [string, (run: RunSummary, runs: readonly RunSummary[]) => string])[] = [
   ['state', ({ state }) => state],
   ['data', ({ data }) => (data === undefined ? '–' : basename(data))],
   ['training images', ({ trainImages }) => String(trainImages ?? '–')],
   ['epochs', progressText],
-  ['best top-1', (run) => (run.best ? `${bestText(run)} (epoch ${run.best.epoch + 1})` : '–')],
-  ['last top-1', ({ metrics }) => percent(metrics.at(-1)?.valTop1)],
+  [
+    'best SCORE',
+    (run, runs) => (run.best ? `${scoreText(runs, run, run.best.score)} (epoch ${run.best.epoch + 1})` : '–'),
+  ],
+  ['last SCORE', (run, runs) => scoreText(runs, run, lastScore(run))],
   ['last loss', ({ metrics }) => metrics.at(-1)?.valLoss.toFixed(4) ?? '–'],
-  ['training top-1', ({ metrics }) => percent(metrics.at(-1)?.trainTop1)],
+  ['training top-1', ({ metrics, metric }) => (metric === 'map' ? '–' : percent(metrics.at(-1)?.trainTop1))],
   ['training loss', ({ metrics }) => metrics.at(-1)?.trainLoss.toFixed(4) ?? '–'],
   ['images/s', ({ metrics }) => metrics.at(-1)?.imagesPerSecond.toFixed(0) ?? '–'],
   ['time', ({ seconds }) => durationText(seconds)],
@@ -98,7 +108,10 @@ export async function compareCommand(io: Io, names: readonly string[], flags: Co
   const fields = differingFields(runs);
   const titles = new Set(runs.map(({ name }) => name)).size === runs.length ? runs.map(({ name }) => name) : folders;
   const recipes = fields.map((field) => [field, ...runs.map(({ recipe }) => valueText(recipe[field]))]);
-  const results = RESULTS.map(([name, text]) => [name, ...runs.map(text)]);
+  const results = RESULTS.map(([name, text]) => [
+    name.replace('SCORE', scoreName(runs)),
+    ...runs.map((run) => text(run, runs)),
+  ]);
   if (flags.html !== undefined) {
     const { renderComparison } = await import('../../report/compare.ts');
     const curves = runs.map(({ metrics }, i) => ({ name: titles[i]!, epochs: metrics }));

@@ -1,5 +1,6 @@
 import { type ModelFile, modelGraph } from '../../checkpoint/model-file.ts';
 import { loadModel, saveModel } from '../../checkpoint/store-node.ts';
+import { scoresOf } from '../../checkpoint/training-state.ts';
 import { UserError } from '../../core/errors.ts';
 import type { EpochMetrics, RunEvent } from '../../core/events.ts';
 import type { StateDict } from '../../core/tensor.ts';
@@ -20,7 +21,7 @@ import { openLoaders, type RunLoaders, requireImages } from '../open-data.ts';
 import { openEngine } from '../open-engine.ts';
 import { openTeacher } from '../open-teacher.ts';
 import { planNewRun, planResumedRun, type RunPlan, resolveNewRecipe } from '../plan-run.ts';
-import { countImages, showEvents } from '../progress.ts';
+import { countImages, scoreText, showEvents } from '../progress.ts';
 import { makeRunFolder, recordEvents, savePosition } from '../run-folder.ts';
 import { orWhy, writeRunReport } from '../run-report.ts';
 import { recordTensorboard } from '../tensorboard.ts';
@@ -111,6 +112,7 @@ async function runPlan({ io, plan, engine, loaders, teacher, events, signal, jso
     recipe,
     model: withPreprocess(mobileOne(config), preprocessing),
     classes: data.train.classes,
+    multiLabel: data.train.multiLabel,
     engine,
     ...loaders,
     trainImages: loaders.train.images,
@@ -189,7 +191,7 @@ interface Made {
 }
 
 function sayWhatIsThere(io: Io, { files }: RunPlan, metrics: EpochMetrics, proof: string): void {
-  io.out(`model  ${files.model}  train form, top-1 ${metrics.valTop1.toFixed(2)} % on the validation images`);
+  io.out(`model  ${files.model}  train form, ${scoreText(metrics)} on the validation images`);
   io.out(`fused  ${files.fused}  ${proof}`);
   io.out(`next   mobileone predict ${files.folder} IMAGE…   mobileone export ${files.folder}`);
 }
@@ -197,8 +199,15 @@ function sayWhatIsThere(io: Io, { files }: RunPlan, metrics: EpochMetrics, proof
 /** Where the loop saves: checkpoints with the plan's facts, models as files. */
 function runStore(plan: RunPlan, engine: Engine, made: Made): RunStore {
   const { recipe, data, files, config, preprocessing, samples, dir, val, exclude, commandLine } = plan;
+  const { classes, multiLabel } = data.train;
   const variant = Object.entries(VARIANTS).find(([, own]) => sameArchitecture(own, config))?.[0];
-  const common = { config, ...(variant ? { variant } : {}), classes: data.train.classes, preprocessing };
+  const common = {
+    config,
+    ...(variant ? { variant } : {}),
+    classes,
+    ...(multiLabel ? { multiLabel } : {}),
+    preprocessing,
+  };
   const { threads } = engine.capabilities();
   const meta = {
     ...common,
@@ -216,14 +225,13 @@ function runStore(plan: RunPlan, engine: Engine, made: Made): RunStore {
       made.epochs = position.metrics;
       return savePosition(files, meta, state, position);
     },
-    async model(kind, state: StateDict, { epoch, valLoss, valTop1, valTop5 }) {
-      const metrics = { epoch, valLoss, valTop1, valTop5 };
+    async model(kind, state: StateDict, epoch) {
       const model: ModelFile = {
         ...common,
         form: 'train',
         graph: modelGraph(config, 'train'),
         state,
-        metrics,
+        metrics: scoresOf(epoch),
         info: {},
       };
       const path = kind === 'best' ? files.best : files.model;

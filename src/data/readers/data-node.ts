@@ -32,6 +32,17 @@ const READERS: Readonly<Record<string, Reader>> = {
   folder: { knows: () => true, read: ({ folder }, options) => readFolder(folder, options) },
 };
 
+/** Whether `readData` reads a path by what it holds, and not as a tree of image files: a list, an archive, packed images. */
+export async function isPacked(path: string): Promise<boolean> {
+  const isFile = (await stat(path).catch(() => undefined))?.isFile() ?? false;
+  const { folder: _, ...others } = READERS;
+  const readers = Object.values(others);
+  if (isFile) return readers.some(({ file }) => file?.test(basename(path)));
+  const names = (await readdir(path).catch((): string[] => [])).toSorted();
+  for (const { knows } of readers) if (await knows?.({ folder: path, names })) return true;
+  return false;
+}
+
 /**
  * Reads a folder or file of images with labels: one folder a class, CSV or JSONL lists, a zip archive, WebDataset's tar
  * files, Hugging Face's parquet files, IDX files (MNIST and its family), or CIFAR's binary files.

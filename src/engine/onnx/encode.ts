@@ -110,7 +110,8 @@ function readAttribute({ type, f, i, ints }: Onnx.AttributeProto): OnnxAttribute
 
 /** float32 weights; raw bytes are copied because they are not aligned in the file. */
 function readInitializer({ dims, rawData, floatData }: Onnx.TensorProto): Tensor {
-  const data = rawData.length > 0 ? new Float32Array(rawData.slice().buffer) : Float32Array.from(floatData);
+  // Not by slice(), which of a Buffer is no copy.
+  const data = rawData.length > 0 ? new Float32Array(new Uint8Array(rawData).buffer) : Float32Array.from(floatData);
   return { shape: dims.map(Number), data };
 }
 

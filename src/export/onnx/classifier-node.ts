@@ -9,6 +9,8 @@ import { type FileInput, runFile } from './verify-node.ts';
 
 export interface OnnxClassifier {
   readonly classes: readonly string[];
+  /** Images may have several of the classes; files of before this was recorded say no. */
+  readonly multiLabel?: true;
   /** What is left to do outside the file: resizing and cropping; normalizing is done by `run`. */
   readonly preprocessing: Preprocessing;
   /** The runtime, e.g. `onnxruntime-node 1.30.0`. */
@@ -23,10 +25,11 @@ export async function openOnnxClassifier(path: string, options: SessionOptions =
   const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
     throw new UserError(`${path} can't be read: ${error.message}.`, 'Check the path.');
   });
-  const { classes, input } = await describeFile(path, bytes);
+  const { classes, multiLabel, input } = await describeFile(path, bytes);
   const session = await openOnnx(bytes, options);
   return {
     classes,
+    ...(multiLabel ? { multiLabel } : {}),
     preprocessing: input.preprocessing,
     description: session.description,
     run: async ({ image }) => ({ logits: await runFile(session, input, image!) }),
@@ -34,7 +37,13 @@ export async function openOnnxClassifier(path: string, options: SessionOptions =
   };
 }
 
-async function describeFile(path: string, bytes: Uint8Array): Promise<{ classes: string[]; input: FileInput }> {
+interface Described {
+  readonly classes: readonly string[];
+  readonly multiLabel: boolean;
+  readonly input: FileInput;
+}
+
+async function describeFile(path: string, bytes: Uint8Array): Promise<Described> {
   // Files of other makers may hold what ours never do.
   const { metadata, inputs } = await decodeOnnx(bytes).catch((error: unknown) => {
     if (error instanceof UserError) throw new UserError(`${path}: ${error.message}`, error.hint);
@@ -54,6 +63,7 @@ async function describeFile(path: string, bytes: Uint8Array): Promise<{ classes:
   const dynamicBatch = typeof shape[0] !== 'number';
   return {
     classes: labels.map(String),
+    multiLabel: metadata['mobileone.task'] === 'multi_label_classification',
     input: { preprocessing, options: { layout, size, dynamicBatch, preprocessing: dtype === 'uint8', form } },
   };
 }

@@ -21,6 +21,14 @@ export interface ExportOptions {
   readonly form?: 'train' | 'fused';
 }
 
+/** What a model decides about an image, as Hugging Face's `problem_type` names it. */
+export type Task = 'single_label_classification' | 'multi_label_classification';
+
+/** The task of a model. */
+export function taskOf({ multiLabel }: Pick<ModelFile, 'multiLabel'>): Task {
+  return multiLabel ? 'multi_label_classification' : 'single_label_classification';
+}
+
 export interface ExportedModel {
   readonly bytes: Uint8Array;
   /** What the file computes from uint8 images `[N, H, W, C]`, for checking it. */
@@ -52,6 +60,7 @@ export async function exportOnnx(model: ModelFile, options: ExportOptions = {}):
   const weightsHash = await hashState(state);
   const metadata = {
     'mobileone.form': form,
+    'mobileone.task': taskOf(model),
     'mobileone.labels': JSON.stringify(model.classes),
     'mobileone.preprocessing': JSON.stringify({ ...model.preprocessing, size }),
     'mobileone.config': JSON.stringify(model.config),
