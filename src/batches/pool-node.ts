@@ -35,7 +35,7 @@ function inThreads(setup: WorkerSetup, threads: number): Pool {
   let nextId = 0;
   let broken: Error | undefined;
   const fail = (message: string, hint: string): void => {
-    broken ??= new UserError(message, hint);
+    broken ??= new UserError(message, hint, 70);
     for (const { reject } of waiting.values()) reject(broken);
     waiting.clear();
   };

@@ -36,14 +36,13 @@ export async function writeAtomic(
     throw asWriteError(error, path);
   }
   await syncFolder(folder);
-  await removeLeftovers(path);
+  await removeLeftovers(folder, `${basename(path)}.`);
 }
 
-/** Removes temporary files of this path whose process was killed while it wrote. */
-async function removeLeftovers(path: string): Promise<void> {
-  const [folder, prefix] = [dirname(path), `.${basename(path)}.`];
+/** Removes temporary files of a folder, or of one file in it, whose process was killed while it wrote. */
+export async function removeLeftovers(folder: string, file = ''): Promise<void> {
   for (const name of await readdir(folder).catch(() => [])) {
-    const pid = name.startsWith(prefix) ? /^(\d+)-\d+\.tmp$/.exec(name.slice(prefix.length))?.[1] : undefined;
+    const pid = name.startsWith(`.${file}`) ? /\.(\d+)-\d+\.tmp$/.exec(name)?.[1] : undefined;
     if (pid !== undefined && !isAlive(Number(pid)))
       await rm(join(folder, name), { force: true }).catch(() => undefined);
   }

@@ -31,7 +31,10 @@ export async function openRun(folder: string): Promise<OpenedRun & { readonly st
   if (!isRunFolder(folder))
     throw new UserError(`${folder} is not a run.`, 'A run folder is what mobileone train makes.');
   if (!existsSync(files.last))
-    throw new UserError(`${folder} has no checkpoint yet.`, 'It stopped before its first one; begin a new run.');
+    throw new UserError(
+      `${folder} has no checkpoint yet.`,
+      'It stopped before its first one, so nothing is lost: run the command that began it again.',
+    );
   const { meta, state } = await loadCheckpoint(files.last);
   const { recipe } = resolveRecipe({ file: { name: files.last, values: meta.recipe } });
   return { files, meta: meta as RunMeta, recipe, state };

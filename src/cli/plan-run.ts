@@ -17,9 +17,10 @@ import { flagOf } from '../recipe/parse.ts';
 import type { FieldName, Recipe } from '../recipe/recipe.ts';
 import { type ResolvedRecipe, resolveRecipe } from '../recipe/resolve.ts';
 import type { Position } from '../train/loop.ts';
+import { chooseRunFolder, latestRun } from './choose-run.ts';
 import { openModel, openRun } from './open-model.ts';
 import { readRecipeFile, recipeYaml } from './recipe-file.ts';
-import { chooseRunFolder, fingerprint, latestRun, type RunFiles } from './run-folder.ts';
+import { fingerprint, type RunFiles } from './run-folder.ts';
 import { recipeFlags, type TrainFlags } from './train-flags.ts';
 
 export interface RunPlan {
@@ -43,7 +44,8 @@ export interface RunPlan {
   readonly initial?: StateDict;
   /** Fused weights that become branches before training begins. */
   readonly expand?: StateDict;
-  readonly resume?: { readonly state: StateDict; readonly position: Position };
+  /** Where it stands, and how many training images it could read. */
+  readonly resume?: { readonly state: StateDict; readonly position: Position; readonly images: number | undefined };
 }
 
 /** The recipe of a new run, and the model it begins with, if any. */
@@ -225,7 +227,7 @@ export async function planResumedRun(dir: string | undefined, flags: TrainFlags)
     files,
     commandLine: meta.commandLine,
     warnings,
-    resume: { state, position },
+    resume: { state, position, images: meta.images },
   };
 }
 

@@ -1,9 +1,9 @@
 /** The folder of a run: its files, and how events get into them. */
 import { createHash } from 'node:crypto';
 import { appendFileSync, closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
-import { mkdir, readdir, stat } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { saveCheckpoint, writeAtomic } from '../checkpoint/store-node.ts';
 import type { CheckpointMeta } from '../checkpoint/training-state.ts';
 import { UserError } from '../core/errors.ts';
@@ -56,34 +56,10 @@ export function isRunFolder(folder: string): boolean {
   return existsSync(join(folder, 'checkpoints')) || existsSync(join(folder, 'recipe.yaml'));
 }
 
-const DATA_ENDING = /\.(csv|tsv|jsonl|ndjson|zip|tar|parquet)$/i;
-
-/** Chooses a new run's folder: the one named, which must be new or empty, or the first free `runs/DATA-VARIANT-N`. */
-export async function chooseRunFolder(out: string | undefined, data: string, variant: string): Promise<RunFiles> {
-  if (out === undefined) {
-    const name = `${basename(resolve(data))
-      .replace(DATA_ENDING, '')
-      .replace(/[^\w.-]+/g, '-')}-${variant}`;
-    for (let n = 1; ; n++) {
-      const folder = join('runs', `${name}-${n}`);
-      if (!existsSync(folder)) return runFiles(folder);
-    }
-  }
-  if (existsSync(out)) {
-    const folder = (await stat(out)).isDirectory();
-    const run = folder && isRunFolder(out);
-    if (!folder || (await readdir(out)).length > 0)
-      throw new UserError(
-        `${out} already exists${run ? ' and holds a run' : ''}.`,
-        run ? `Go on with it by mobileone train --resume ${out}, or name another --out.` : 'Name another --out.',
-      );
-  }
-  return runFiles(out);
-}
-
-/** Makes the folder of a run and writes its recipe. */
+/** Makes the folder of a run and writes its recipe; what a run told that stopped before its first checkpoint goes. */
 export async function makeRunFolder(files: RunFiles, recipeYaml: string): Promise<void> {
   try {
+    for (const path of [files.events, files.tensorboard]) await rm(path, { recursive: true, force: true });
     await mkdir(dirname(files.last), { recursive: true });
   } catch (error) {
     throw new UserError(
@@ -92,20 +68,6 @@ export async function makeRunFolder(files: RunFiles, recipeYaml: string): Promis
     );
   }
   await writeAtomic(files.recipe, recipeYaml);
-}
-
-/** The run in runs/ whose checkpoint is the newest; throws a UserError when there is none. */
-export async function latestRun(): Promise<string> {
-  const names = await readdir('runs').catch(() => []);
-  const runs = await Promise.all(
-    names.map(async (name) => {
-      const folder = join('runs', name);
-      return { folder, time: (await stat(runFiles(folder).last).catch(() => undefined))?.mtimeMs ?? 0 };
-    }),
-  );
-  const latest = runs.filter(({ time }) => time > 0).sort((a, b) => b.time - a.time)[0];
-  if (latest) return latest.folder;
-  throw new UserError('There is no run to resume in runs/.', 'Name its folder: mobileone train --resume RUN.');
 }
 
 /** What a checkpoint of a run says beyond what any checkpoint says. */
@@ -118,6 +80,8 @@ export interface RunMeta extends CheckpointMeta {
   readonly exclude?: string;
   /** Fingerprint of the training samples, in order. */
   readonly samples: string;
+  /** Training images that could be read. */
+  readonly images?: number;
   /** Threads of the engine, on which the last bits depend. */
   readonly threads: number;
   readonly loss: RunningMean;
@@ -144,8 +108,13 @@ export async function savePosition(
 ): Promise<string> {
   const all: RunMeta = { ...(meta as RunMeta), ...position };
   await saveCheckpoint(files.last, { meta: all, state });
-  await writeAtomic(files.metrics, metricsCsv(position.metrics));
+  await saveMetrics(files, position.metrics);
   return files.last;
+}
+
+/** Writes metrics.csv. A run that goes on does so first: it may have been killed after its checkpoint, before this. */
+export async function saveMetrics(files: RunFiles, metrics: readonly EpochMetrics[]): Promise<void> {
+  await writeAtomic(files.metrics, metricsCsv(metrics));
 }
 
 const COLUMNS = [

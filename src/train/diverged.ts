@@ -24,11 +24,12 @@ export function firstNotFinite({ nodes, params }: Graph, state: StateDict): stri
   return (byStatistics ?? nodes.find((node) => Object.values(node.params).some(isBad)))?.name;
 }
 
-/** Throws `Diverged` when a state has values that are no numbers. */
-export function checkFinite(state: StateDict, position: Place, recipe: Recipe): void {
+/** Throws `Diverged` when the state of a model in training has values that are no numbers, after `position.step` steps. */
+export function checkFinite(trained: Graph, state: StateDict, position: Place, recipe: Recipe): void {
   for (const [name, { data }] of state) {
     if (data.every(Number.isFinite)) continue;
-    throw diverged(`The weights are no longer finite ("${name}")`, position, recipe, baseLearningRate(recipe));
+    const what = `The weights are no longer finite, beginning in "${firstNotFinite(trained, state) ?? name}",`;
+    throw diverged(what, { ...position, step: Math.max(0, position.step - 1) }, recipe, baseLearningRate(recipe));
   }
 }
 

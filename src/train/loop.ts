@@ -110,7 +110,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<RunEvent> {
   const trained = (): number => seconds() - began;
   const save = async (at: Position): Promise<string> => {
     const state = programs.state();
-    checkFinite(state, at, recipe);
+    checkFinite(programs.trained, state, at, recipe);
     return await store.checkpoint(state, { ...at, seconds: trained() });
   };
   const context: Context = { ...options, programs, pace: measurePace(), trained, save };
@@ -130,7 +130,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<RunEvent> {
       await programs.resizeStep(size);
       if (!finished) position = yield* trainEpoch(context, position);
       const rate = ((position.step - before) * recipe.batch_size) / (seconds() - epochBegan);
-      const evaluated = signal?.aborted ? undefined : await evaluateWeights(context);
+      const evaluated = signal?.aborted ? undefined : await evaluateWeights(context, position);
       if (!evaluated) {
         const checkpoint = await save(position);
         yield { type: 'interrupted', epoch, step: position.step, checkpoint };
@@ -245,8 +245,14 @@ async function* trainEpoch(context: Context, from: Position): AsyncGenerator<Run
   return position;
 }
 
-/** Evaluates the averaged weights, with recalibrated statistics, in fused form; undefined when the signal aborts. */
-async function evaluateWeights(context: Context): Promise<{ state: StateDict; evaluation: Evaluation } | undefined> {
+/**
+ * Evaluates the averaged weights, with recalibrated statistics, in fused form; undefined when the signal aborts. The last
+ * step of an epoch may have spoiled them: that is seen here, before they replace good ones.
+ */
+async function evaluateWeights(
+  context: Context,
+  position: Position,
+): Promise<{ state: StateDict; evaluation: Evaluation } | undefined> {
   const { programs, classes, signal, pace } = context;
   const began = seconds();
   const { calibration, trained } = programs;
@@ -255,6 +261,7 @@ async function evaluateWeights(context: Context): Promise<{ state: StateDict; ev
     ? await recalibrate(calibration, trained, averaged, breathing(context.calibration.epoch(0)), signal)
     : averaged;
   if (!measured) return undefined;
+  checkFinite(trained, measured, position, context.recipe);
   const state = programs.whole(measured);
   programs.writeFused(state);
   const evaluation = await evaluate(programs.evaluation, breathing(context.val.epoch(0)), classes.length, signal);

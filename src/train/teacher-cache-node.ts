@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeAtomic } from '../checkpoint/write-node.ts';
+import { removeLeftovers, writeAtomic } from '../checkpoint/write-node.ts';
 import type { TeacherCache } from './teacher.ts';
 
 /** The answers of a whole run may take so much; of a longer one none are kept. */
@@ -42,6 +42,7 @@ export async function openTeacherCache({
     () => false,
   );
   if (!made) return undefined;
+  await removeLeftovers(own);
   const pathOf = (epoch: number): string => join(own, `epoch-${epoch}.f32`);
   return {
     async read(epoch) {

@@ -22,7 +22,7 @@ import { openEngine } from '../open-engine.ts';
 import { openTeacher } from '../open-teacher.ts';
 import { planNewRun, planResumedRun, type RunPlan, resolveNewRecipe } from '../plan-run.ts';
 import { countImages, scoreText, showEvents } from '../progress.ts';
-import { makeRunFolder, recordEvents, savePosition } from '../run-folder.ts';
+import { makeRunFolder, recordEvents, saveMetrics, savePosition } from '../run-folder.ts';
 import { orWhy, writeRunReport } from '../run-report.ts';
 import { recordTensorboard } from '../tensorboard.ts';
 import type { TrainFlags } from '../train-flags.ts';
@@ -63,6 +63,12 @@ export async function trainCommand(
       seen.add(path);
     },
   });
+  const { images } = loaders.train;
+  if (plan.resume?.images !== undefined && plan.resume.images !== images)
+    events.emit({
+      type: 'warning',
+      message: `The run began with ${plan.resume.images} readable training images, now there are ${images}; it goes on, but differently.`,
+    });
   const interruption = listenForInterrupt(io);
   const { signal } = interruption;
   let teacher: Teacher | undefined;
@@ -106,7 +112,7 @@ interface RunContext {
 async function runPlan({ io, plan, engine, loaders, teacher, events, signal, json }: RunContext): Promise<number> {
   const { recipe, data, files, config, preprocessing, resume } = plan;
   const made: Made = { epochs: resume?.position.metrics ?? [] };
-  const store = runStore(plan, engine, made);
+  const store = runStore(plan, engine, loaders.train.images, made);
   const run = train({
     run: files.folder,
     recipe,
@@ -126,7 +132,8 @@ async function runPlan({ io, plan, engine, loaders, teacher, events, signal, jso
   });
   for await (const event of run) {
     if (event.type === 'start') {
-      if (!resume) await makeRunFolder(files, plan.recipeText);
+      if (resume) await saveMetrics(files, resume.position.metrics);
+      else await makeRunFolder(files, plan.recipeText);
       events.record();
       events.emit(event);
       for (const message of plan.warnings) events.emit({ type: 'warning', message });
@@ -197,7 +204,7 @@ function sayWhatIsThere(io: Io, { files }: RunPlan, metrics: EpochMetrics, proof
 }
 
 /** Where the loop saves: checkpoints with the plan's facts, models as files. */
-function runStore(plan: RunPlan, engine: Engine, made: Made): RunStore {
+function runStore(plan: RunPlan, engine: Engine, images: number, made: Made): RunStore {
   const { recipe, data, files, config, preprocessing, samples, dir, val, exclude, commandLine } = plan;
   const { classes, multiLabel } = data.train;
   const variant = Object.entries(VARIANTS).find(([, own]) => sameArchitecture(own, config))?.[0];
@@ -217,6 +224,7 @@ function runStore(plan: RunPlan, engine: Engine, made: Made): RunStore {
     ...(val === undefined ? {} : { val }),
     ...(exclude === undefined ? {} : { exclude }),
     samples,
+    images,
     threads,
     commandLine,
   };
