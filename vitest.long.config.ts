@@ -1,6 +1,20 @@
 import { defineConfig } from 'vitest/config';
 
-/** Long training checks: real images, minutes to hours. Set MOBILEONE_DATA to the folder that holds the data sets. */
+/** Unit tests of which the suite makes a part of the random runs. */
+const RANDOM = ['engine/wasm', 'engine/dense-grad', 'e2e/hostile-data', 'golden/golden', 'e2e/web'].map(
+  (name) => `test/${name}.test.ts`,
+);
+
+/**
+ * Long checks, minutes to hours: training on real images (set MOBILEONE_DATA to the folder that holds the data sets), runs
+ * killed at many moments, and all random runs of the unit tests that the suite makes a part of.
+ */
 export default defineConfig({
-  test: { include: ['test/long/**/*.test.ts'], testTimeout: 3 * 3600_000, pool: 'forks', fileParallelism: false },
+  test: {
+    include: ['test/long/**/*.test.ts', ...RANDOM],
+    env: { MOBILEONE_LONG: '1' },
+    testTimeout: 3 * 3600_000,
+    pool: 'forks',
+    fileParallelism: false,
+  },
 });

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import type { Sample } from '../../src/data/dataset.ts';
 import { decodeSample } from '../../src/data/decode-sample-node.ts';
 import { readData } from '../../src/data/readers/data-node.ts';
+import { rounds } from '../rounds.ts';
 import { type Files, parquet, tar, tarHeader, type ZipOptions, zip } from './archives.ts';
 import { messageOf } from './image-files.ts';
 import { at, CLASSES, COUNTS, className, pictures, SPLIT, text, wds, write } from './pictures.ts';
@@ -160,7 +161,7 @@ test.each(['zip', 'tar', 'parquet'])('a %s with wrong bytes ends in a message at
       ),
   }[kind]!();
   await mkdir(at('wrong'), { recursive: true });
-  for (let i = 0; i < (kind === 'parquet' ? 40 : 250); i++) {
+  for (let i = 0; i < rounds(kind === 'parquet' ? 40 : 250); i++) {
     const bytes = Buffer.from(whole);
     // The structures lie at the ends; some changes hit the middle.
     const place = [i * 3, whole.length - 1 - i * (kind === 'parquet' ? 17 : 3), (i * 7919) % whole.length][i % 3]!;

@@ -13,6 +13,7 @@ import {
 import { breaking } from '../engine/cases/broken-worker.ts';
 import type { PageSetup } from '../engine/cases/page.ts';
 import { ENGINE_PROPERTIES } from '../engine/cases/properties.ts';
+import { rounds } from '../rounds.ts';
 import { answerFromChromium, chromiumReady, type PageOptions, PLAIN_PAGE, WORKER_PAGE } from './chromium.ts';
 
 const SIZE = 33;
@@ -109,14 +110,14 @@ test.skipIf(!chromiumReady)("Chromium: the engine's cases on both builds, 1 and 
   const builds = ['baseline', 'relaxed'] as const;
   const { passed, failures, descriptions } = await casesInChromium({ builds, threads: [1, 2], share: 0.2 });
   expect(failures).toEqual([]);
-  expect(passed).toBe(4 * ENGINE_PROPERTIES.length);
+  expect(passed).toBe(ENGINE_PROPERTIES.length);
   expect(descriptions.map((text) => text.split('; ')[1])).toEqual(['1', '2', '1', '2']);
 });
 
 test.skipIf(!chromiumReady).each<[string, number, Parameters<typeof casesInChromium>[1], RegExp]>([
   [
     'without isolation',
-    ENGINE_PROPERTIES.length,
+    rounds(ENGINE_PROPERTIES.length),
     { isolated: false },
     /1 thread: the page is not cross-origin isolated/,
   ],

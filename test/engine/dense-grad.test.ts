@@ -1,14 +1,16 @@
 /** Input gradients of dense convolutions that see their input as patches, against the reference, on random shapes. */
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
-import { nodeWasmEngine, type SimdBuild } from '../../src/engine/wasm/node.ts';
+import { expect, test } from 'vitest';
+import { nodeWasmEngine } from '../../src/engine/wasm/node.ts';
 import { bind } from '../../src/graph/bind.ts';
 import { convAttrs, graphBuilder } from '../../src/graph/build.ts';
 import type { Graph } from '../../src/graph/graph.ts';
 import type { ConvAttrs, RepConvAttrs } from '../../src/graph/kinds.ts';
 import { blockAttrs } from '../../src/models/mobileone.ts';
+import { rounds } from '../rounds.ts';
 import { expectAgreement, runOn } from './cases/agreement.ts';
 import { stepCase } from './cases/models.ts';
+import { everySetup } from './cases/setups.ts';
 
 const CLASSES = 4;
 const size = fc.integer({ min: 5, max: 13 });
@@ -52,58 +54,54 @@ function around(
 
 type Builder = ReturnType<typeof graphBuilder>;
 
-describe.each<SimdBuild>(['baseline', 'relaxed', 'wide'])('%s build', (simd) => {
-  describe.each([1, 2])('%i threads', (threads) => {
-    test('dense RepConv: kernels 1, 3 and 5, strides, dilations, odd sizes', async () => {
-      const wasm = await nodeWasmEngine({ simd });
-      const kernel = fc.constantFrom(1, 3, 5);
-      const cases = fc.asyncProperty(
-        fc.record({ kernel, stride, dilation, before, images, seed, h: size, w: size }),
-        fc.record({ from: channels, to: channels, k: fc.integer({ min: 1, max: 3 }) }),
-        async ({ kernel, stride, dilation, before, images: N, seed, h: H, w: W }, { from, to, k }) => {
-          const attrs: RepConvAttrs = {
-            ...blockAttrs(from, to, kernel === 1 ? 1 : 3, { stride, dilation, num_conv_branches: k }),
-            kernel_size: kernel as 3, // the paper's are 1 and 3; the engines take any odd one
-          };
-          const model = around(from, to, before, (g, x) => g.repConv('block', x, attrs));
-          await expectAgreement(wasm, stepCase(model, CLASSES, { N, H, W }, 3, seed), threads);
-        },
-      );
-      await fc.assert(cases, { numRuns: 25, seed: 1 });
-    });
+test('dense RepConv: kernels 1, 3 and 5, strides, dilations, odd sizes', async () => {
+  const on = await everySetup();
+  const kernel = fc.constantFrom(1, 3, 5);
+  const cases = fc.asyncProperty(
+    fc.record({ kernel, stride, dilation, before, images, seed, h: size, w: size }),
+    fc.record({ from: channels, to: channels, k: fc.integer({ min: 1, max: 3 }) }),
+    async ({ kernel, stride, dilation, before, images: N, seed, h: H, w: W }, { from, to, k }) => {
+      const attrs: RepConvAttrs = {
+        ...blockAttrs(from, to, kernel === 1 ? 1 : 3, { stride, dilation, num_conv_branches: k }),
+        kernel_size: kernel as 3, // the paper's are 1 and 3; the engines take any odd one
+      };
+      const model = around(from, to, before, (g, x) => g.repConv('block', x, attrs));
+      await expectAgreement(on, stepCase(model, CLASSES, { N, H, W }, 3, seed));
+    },
+  );
+  await fc.assert(cases, { numRuns: rounds(25), seed: 1 });
+});
 
-    test('plain Conv: any kernel and padding, strides, dilations, odd sizes', async () => {
-      const wasm = await nodeWasmEngine({ simd });
-      const taps = fc.constantFrom(1, 2, 3, 5);
-      const pad = fc.integer({ min: 0, max: 3 });
-      const cases = fc.asyncProperty(
-        fc.record({ stride: fc.constantFrom(1, 2, 3), dilation, before, images, seed, h: size, w: size }),
-        fc.record({ from: channels, to: channels, kernel: fc.tuple(taps, taps), pads: fc.tuple(pad, pad, pad, pad) }),
-        async ({ stride, dilation, before, images: N, seed, h: H, w: W }, { from, to, kernel, pads }) => {
-          const attrs: ConvAttrs = {
-            kernel_shape: kernel,
-            strides: [stride, stride],
-            pads,
-            dilations: [dilation, dilation],
-            group: 1,
-          };
-          const model = around(from, to, before, (g, x) => g.conv('block', x, to, from, attrs));
-          fc.pre(fits(model, { N, H, W }));
-          await expectAgreement(wasm, stepCase(model, CLASSES, { N, H, W }, 3, seed), threads);
-        },
-      );
-      await fc.assert(cases, { numRuns: 25, seed: 2 });
-    });
+test('plain Conv: any kernel and padding, strides, dilations, odd sizes', async () => {
+  const on = await everySetup();
+  const taps = fc.constantFrom(1, 2, 3, 5);
+  const pad = fc.integer({ min: 0, max: 3 });
+  const cases = fc.asyncProperty(
+    fc.record({ stride: fc.constantFrom(1, 2, 3), dilation, before, images, seed, h: size, w: size }),
+    fc.record({ from: channels, to: channels, kernel: fc.tuple(taps, taps), pads: fc.tuple(pad, pad, pad, pad) }),
+    async ({ stride, dilation, before, images: N, seed, h: H, w: W }, { from, to, kernel, pads }) => {
+      const attrs: ConvAttrs = {
+        kernel_shape: kernel,
+        strides: [stride, stride],
+        pads,
+        dilations: [dilation, dilation],
+        group: 1,
+      };
+      const model = around(from, to, before, (g, x) => g.conv('block', x, to, from, attrs));
+      fc.pre(fits(model, { N, H, W }));
+      await expectAgreement(on, stepCase(model, CLASSES, { N, H, W }, 3, seed));
+    },
+  );
+  await fc.assert(cases, { numRuns: rounds(25), seed: 2 });
+});
 
-    test('many positions: raw moments instead of centered rows', async () => {
-      const wasm = await nodeWasmEngine({ simd });
-      for (const step of [1, 2] as const) {
-        const attrs = blockAttrs(12, 16, 3, { stride: step, num_conv_branches: 2 });
-        const model = around(12, 16, 'relu', (g, x) => g.repConv('block', x, attrs));
-        await expectAgreement(wasm, stepCase(model, CLASSES, { N: 3, H: 59, W: 61 }, 3, 7), threads);
-      }
-    });
-  });
+test('many positions: raw moments instead of centered rows', async () => {
+  const on = await everySetup();
+  for (const step of [1, 2] as const) {
+    const attrs = blockAttrs(12, 16, 3, { stride: step, num_conv_branches: 2 });
+    const model = around(12, 16, 'relu', (g, x) => g.repConv('block', x, attrs));
+    await expectAgreement(on, stepCase(model, CLASSES, { N: 3, H: 59, W: 61 }, 3, 7));
+  }
 });
 
 function fits(model: Graph, dims: Record<string, number>): boolean {

@@ -12,7 +12,7 @@ import { trainStep } from '../../src/step/train-step.ts';
 import { smoothedTarget } from '../../src/train/target.ts';
 
 const STEPS = 50;
-const [N, SIZE, CLASSES] = [8, 64, 4];
+const [N, SIZE, CLASSES] = [8, 48, 4];
 
 const MODEL = mobileOne({
   depths: [1, 1, 1, 1],

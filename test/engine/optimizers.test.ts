@@ -158,10 +158,16 @@ describe.each(FORMULAS)('$name', ({ options, formula }) => {
         const old = places.map((place) => before.get(nameOf(place))!.data);
         const now = places.map((place) => program.read(nameOf(place)).data);
         const average = program.read(`ema:${name}`).data;
+        // One object for all weights: there are many.
+        const values: Record<string, number> = {};
+        const ratesNow = { ...rates, decay, step };
         const unit = float32 ? 2 ** -21 : 2 ** -48;
         for (let i = 0; i < sizeOf(MODEL.params[name]!.shape); i++) {
-          const values = Object.fromEntries(places.map((place, j) => [place, old[j]![i]!]));
-          const expected = formula({ ...values, grad: grad[i]! }, { ...rates, decay, step });
+          places.forEach((place, j) => {
+            values[place] = old[j]![i]!;
+          });
+          values.grad = grad[i]!;
+          const expected = formula(values, ratesNow);
           places.forEach((place, j) => {
             // Relative to what was added up: a sum near zero is as good as its terms.
             const scale = Math.abs(values[place]!) + Math.abs(expected[place]!) + (place === 'param' ? rates.lr : 0);

@@ -1,24 +1,20 @@
 /** The wasm engine against the float64 reference: every op, whole steps, odd shapes, both builds, one and two threads. */
 import { readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Engine } from '../../src/engine/engine.ts';
 import { makeWasmEngine } from '../../src/engine/wasm/engine.ts';
-import { nodeWasmEngine, type SimdBuild } from '../../src/engine/wasm/node.ts';
+import { nodeWasmEngine } from '../../src/engine/wasm/node.ts';
 import type { KernelExports } from '../../src/engine/wasm/platform.ts';
 import { graphBuilder } from '../../src/graph/build.ts';
 import { mobileOne } from '../../src/models/mobileone.ts';
+import { RANDOM_SHARE } from '../rounds.ts';
 import { runOn } from './cases/agreement.ts';
 import { stepCase } from './cases/models.ts';
 import { ENGINE_PROPERTIES } from './cases/properties.ts';
+import { everySetup } from './cases/setups.ts';
 
-const BUILDS: readonly SimdBuild[] = ['baseline', 'relaxed', 'wide'];
-
-describe.each(BUILDS)('%s build', (simd) => {
-  describe.each([1, 2])('%i threads', (threads) => {
-    test.each(ENGINE_PROPERTIES)('$name', async ({ check }) => {
-      await check(await nodeWasmEngine({ simd }), threads, 1);
-    });
-  });
+test.each(ENGINE_PROPERTIES)('$name', async ({ check }) => {
+  await check(await everySetup(), RANDOM_SHARE);
 });
 
 test('the same number of threads gives the same bits', async () => {

@@ -10,8 +10,9 @@
  */
 import { UserError } from '../../src/core/errors.ts';
 import type { StateDict, Tensor } from '../../src/core/tensor.ts';
-import { type Engine, loadState, type Program } from '../../src/engine/engine.ts';
+import { type Engine, loadState, type Program, readState } from '../../src/engine/engine.ts';
 import { createReferenceEngine } from '../../src/engine/reference/engine.ts';
+import type { Graph } from '../../src/graph/graph.ts';
 import { fuse } from '../../src/reparam/fuse.ts';
 import { trainStep } from '../../src/step/train-step.ts';
 import type { GoldenCase } from './case.ts';
@@ -150,12 +151,43 @@ function compare(quantity: string, actual: StateDict, wanted: StateDict, toleran
 /** Name of the check of single steps. */
 const SINGLE_STEPS = 'each step from the exact state';
 
+/** A step of the float64 reference: the state before it, and what it comes to. */
+interface ExactStep {
+  readonly before: StateDict;
+  readonly loss: Tensor;
+  readonly after: StateDict;
+}
+
+const exactSteps = new WeakMap<GoldenCase, Promise<readonly ExactStep[]>>();
+
+/** The steps of a case on the reference, computed once. */
+function exactStepsOf(
+  one: GoldenCase,
+  step: Graph,
+  feeds: Readonly<Record<string, Tensor>>,
+): Promise<readonly ExactStep[]> {
+  const compute = async (): Promise<readonly ExactStep[]> =>
+    withProgram(await createReferenceEngine().compile(step, { dims: one.dims }), async (program) => {
+      loadState(program, one.train);
+      const steps: ExactStep[] = [];
+      for (const _ of one.steps.losses) {
+        const before = readState(program);
+        const { loss } = await program.run(feeds);
+        steps.push({ before, loss: loss!, after: readState(program, Object.keys(one.graph.params)) });
+      }
+      return steps;
+    });
+  const made = exactSteps.get(one) ?? compute();
+  exactSteps.set(one, made);
+  return made;
+}
+
 /**
  * The steps one by one: before each, the engine gets the reference's state; after it, parameters, statistics, momentum
  * and loss are compared, so that errors of earlier steps do not matter.
  */
 async function singleSteps(engine: Engine, one: GoldenCase): Promise<{ actual: StateDict; wanted: StateDict }> {
-  const { graph, train, io, steps, target, classes, dims } = one;
+  const { graph, io, steps, target, classes, dims } = one;
   const step = trainStep(graph, classes, { momentum: steps.momentum, nesterov: steps.nesterov, ema: false });
   const feeds = {
     input: io.get('input')!,
@@ -165,16 +197,15 @@ async function singleSteps(engine: Engine, one: GoldenCase): Promise<{ actual: S
     bn_momentum: scalar(0.1),
   };
   const [actual, wanted] = [new Map<string, Tensor>(), new Map<string, Tensor>()];
-  const exact = await createReferenceEngine().compile(step, { dims });
-  loadState(exact, train);
+  const exact = await exactStepsOf(one, step, feeds);
   return withProgram(await engine.compile(step, { dims }), async (program) => {
-    for (let i = 0; i < steps.losses.length; i++) {
-      for (const name of program.stateNames) program.write(name, exact.read(name));
+    for (const [i, { before, loss, after }] of exact.entries()) {
+      for (const name of program.stateNames) program.write(name, before.get(name)!);
       actual.set(`${i + 1}: loss`, (await program.run(feeds)).loss!);
-      wanted.set(`${i + 1}: loss`, (await exact.run(feeds)).loss!);
-      for (const name of Object.keys(graph.params)) {
+      wanted.set(`${i + 1}: loss`, loss);
+      for (const [name, value] of after) {
         actual.set(`${i + 1}: ${name}`, program.read(name));
-        wanted.set(`${i + 1}: ${name}`, exact.read(name));
+        wanted.set(`${i + 1}: ${name}`, value);
       }
     }
     return { actual, wanted };
@@ -182,20 +213,20 @@ async function singleSteps(engine: Engine, one: GoldenCase): Promise<{ actual: S
 }
 
 /** Ways in which float32 may come out that are tried. */
-const DRAWS = 8;
+export const DRAWS = 8;
 
 /**
  * How far float32 alone moves every quantity: the worst of several runs of the float64 reference in which each node's
  * result and the state are right to one unit in the last place of float32 (moved by up to half a unit, then rounded).
  */
-export async function float32Movement(one: GoldenCase): Promise<ReadonlyMap<string, number>> {
+export async function float32Movement(one: GoldenCase, draws = DRAWS): Promise<ReadonlyMap<string, number>> {
   const wanted = expected(one);
   const movement = new Map<string, number>();
   const note = (quantity: string, found: StateDict, answers: StateDict): void => {
     const { worstError } = compare(quantity, found, answers, 0);
     movement.set(quantity, Math.max(worstError, movement.get(quantity) ?? 0));
   };
-  for (let dither = 0; dither < DRAWS; dither++) {
+  for (let dither = 0; dither < draws; dither++) {
     const float32 = createReferenceEngine({ storage: 'float32', dither });
     const actual = await compute(float32, one);
     for (const quantity of Object.keys(wanted)) note(quantity, actual[quantity]!, wanted[quantity]!);

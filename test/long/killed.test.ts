@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { random } from '../../src/core/random.ts';
 import { cli, temporaryFolder } from '../e2e/cli-process.ts';
 import { EVERYTHING, makeVictims } from '../e2e/everything.ts';
-import { type Cut, cutWithin, expectSameEnd, killAfter, STAGES, type Victim } from '../e2e/killing.ts';
+import { cutWithin, expectSameEnd, killAfter, STAGES, type Stage, type Victim } from '../e2e/killing.ts';
 
 const { folder, remove } = temporaryFolder();
 const victim = (run: string): Victim => ({
@@ -45,8 +45,8 @@ const FILES = [
   'epoch-1.f32',
   'model.safetensors',
 ];
-const cuts: Cut[] = [...FILES, 'fused.safetensors', 'proof.json', 'report.html'].flatMap((file) =>
-  STAGES.map((stage) => [file, stage] as const),
+const cuts = [...FILES, 'fused.safetensors', 'proof.json', 'report.html'].flatMap((file) =>
+  STAGES.map((stage): [string, Stage] => [file, stage]),
 );
 test.each(cuts)('bit-identical after kill -9 when %s is %s', async (...cut) => {
   const one = victim(`cut-${cut.join('-')}`);

@@ -39,20 +39,27 @@ export async function runOn(
   return [results, program];
 }
 
-/** Checks that outputs, gradients and state of both engines agree; throws what differs. */
-export async function expectAgreement(wasm: Engine, one: Case, threads: number): Promise<void> {
+/** An engine on a number of threads. */
+export interface Setup {
+  readonly name: string;
+  readonly engine: Engine;
+  readonly threads: number;
+}
+
+/** Checks that outputs, gradients and state of each engine agree with the reference's, which runs once; throws what differs. */
+export async function expectAgreement(setups: readonly Setup[], one: Case): Promise<void> {
   const [expected, reference] = await runOn(createReferenceEngine(), one, 1);
-  const [actual, program] = await runOn(wasm, one, threads);
-  for (const name of Object.keys(expected)) {
-    check(`output ${name}`, actual[name]!, expected[name]!);
-  }
-  if (updatesParameters(one.graph)) {
-    const { params } = one.graph;
-    const gradients = Object.keys(params).filter((name) => isLearnable(params[name]!));
-    for (const name of [...program.stateNames, ...gradients.map((name) => `grad:${name}`)]) {
-      check(name, program.read(name), reference.read(name));
-    }
-  }
-  await program.dispose();
+  const { params } = one.graph;
+  const gradients = updatesParameters(one.graph)
+    ? Object.keys(params).filter((name) => isLearnable(params[name]!))
+    : undefined;
+  const answers = gradients && [...reference.stateNames, ...gradients.map((name) => `grad:${name}`)];
+  const wanted = answers?.map((name) => [name, reference.read(name)] as const) ?? [];
   await reference.dispose();
+  for (const { name: setup, engine, threads } of setups) {
+    const [actual, program] = await runOn(engine, one, threads);
+    for (const name of Object.keys(expected)) check(`${setup}: output ${name}`, actual[name]!, expected[name]!);
+    for (const [name, value] of wanted) check(`${setup}: ${name}`, program.read(name), value);
+    await program.dispose();
+  }
 }

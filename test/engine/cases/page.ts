@@ -1,6 +1,7 @@
 /** The engine's properties in a browser's worker: bundled to build/engine-page.js; posts what failed to /answer. */
 import type { Engine } from '../../../src/engine/engine.ts';
 import { webWasmEngine } from '../../../src/engine/wasm/web.ts';
+import type { Setup } from './agreement.ts';
 import { repConvModel, stepCase } from './models.ts';
 import { ENGINE_PROPERTIES } from './properties.ts';
 
@@ -39,20 +40,22 @@ async function runBroken(engine: Engine): Promise<void> {
 
 if (broken) prefixWorkers(broken);
 const descriptions: string[] = [];
+const setups: Setup[] = [];
 let passed = 0;
 for (const simd of builds) {
   for (const count of threads) {
     const engine = await webWasmEngine({ kernels: '/dist/kernels/', simd, threads: count });
     descriptions.push(`${engine.capabilities().description}; ${engine.capabilities().threads}`);
     if (broken) await runBroken(engine);
-    for (const { name, check } of broken ? [] : ENGINE_PROPERTIES.slice(0, properties)) {
-      try {
-        await check(engine, engine.capabilities().threads, share);
-        passed++;
-      } catch (error) {
-        failures.push(`${simd}, ${count} threads, ${name}: ${String(error)}`);
-      }
-    }
+    else setups.push({ name: `${simd}, ${count} threads`, engine, threads: engine.capabilities().threads });
+  }
+}
+for (const { name, check } of broken ? [] : ENGINE_PROPERTIES.slice(0, properties)) {
+  try {
+    await check(setups, share);
+    passed++;
+  } catch (error) {
+    failures.push(`${name}: ${String(error)}`);
   }
 }
 await fetch('/answer', { method: 'POST', body: JSON.stringify({ passed, failures, descriptions }) });
