@@ -219,7 +219,7 @@ export const DRAWS = 8;
  * How far float32 alone moves every quantity: the worst of several runs of the float64 reference in which each node's
  * result and the state are right to one unit in the last place of float32 (moved by up to half a unit, then rounded).
  */
-export async function float32Movement(one: GoldenCase, draws = DRAWS): Promise<ReadonlyMap<string, number>> {
+export async function float32Movement(one: GoldenCase, draws: number = DRAWS): Promise<ReadonlyMap<string, number>> {
   const wanted = expected(one);
   const movement = new Map<string, number>();
   const note = (quantity: string, found: StateDict, answers: StateDict): void => {
