@@ -41,10 +41,16 @@ describe.skipIf(!built)('mobileone train (built)', () => {
   });
   afterAll(remove);
 
-  /** Ends a loader thread (which no kernel thread is) at its fifth batch. */
+  /** Ends a loader thread (which no kernel thread is) at its fifth batch, as it takes the message that asks for it. */
   const killing = (how: string): string => `import { parentPort, workerData } from 'node:worker_threads';
-    let batches = 0;
-    if (workerData?.samples && workerData.options.augment) parentPort.on('message', () => { if (++batches === 5) ${how}; });`;
+    if (workerData?.samples && workerData.options.augment) {
+      const { on } = parentPort;
+      let batches = 0;
+      parentPort.on = (event, listener) => on.call(parentPort, event, (message) => {
+        if (++batches === 5) ${how};
+        return listener(message);
+      });
+    }`;
   it.each([
     ['exits', 'process.exit(7)', /A loader thread stopped: exit code 7\.\n.*--workers 0/],
     ['throws', 'throw new Error("lost")', /A loader thread stopped: lost\.\n.*--workers 0/],
