@@ -1,5 +1,5 @@
 import type { Random } from '../../core/random.ts';
-import type { Pixels } from './corruptions.ts';
+import type { Pixels } from './pixels.ts';
 
 /** Side of the images that lengths in pixels are meant for. */
 const NOMINAL = 224;

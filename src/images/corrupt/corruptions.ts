@@ -8,12 +8,7 @@ import { gaussianBlur, motionBlur } from './blur.ts';
 import { jpegCompression } from './jpeg.ts';
 import { brightness, contrast, fog } from './light.ts';
 import { gaussianNoise, shotNoise } from './noise.ts';
-
-/** Square RGB bytes `[size, size, 3]`. */
-export interface Pixels {
-  readonly data: Uint8Array;
-  readonly size: number;
-}
+import type { Pixels } from './pixels.ts';
 
 /** Makes new pixels; the strength is the corruption's own parameter. */
 type Corrupt = (pixels: Pixels, strength: number, rng: Random) => Uint8Array;

@@ -1,5 +1,5 @@
 /** What JPEG loses: blocks of 8 × 8 through the DCT, quantized by the standard's tables (ITU T.81, Annex K), and back. */
-import type { Pixels } from './corruptions.ts';
+import type { Pixels } from './pixels.ts';
 
 /** Quantization at quality 50, row by row. */
 const LUMINANCE = [

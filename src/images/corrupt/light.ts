@@ -1,5 +1,5 @@
 import type { Random } from '../../core/random.ts';
-import type { Pixels } from './corruptions.ts';
+import type { Pixels } from './pixels.ts';
 
 /** Adds to the value of HSV (0 … 1); hue and saturation stay. */
 export function brightness({ data }: Pixels, added: number): Uint8Array {

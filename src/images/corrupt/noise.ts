@@ -1,5 +1,5 @@
 import type { Random } from '../../core/random.ts';
-import type { Pixels } from './corruptions.ts';
+import type { Pixels } from './pixels.ts';
 
 /** Adds normal noise of the given standard deviation (of values in 0 … 1) to every value. */
 export function gaussianNoise({ data }: Pixels, deviation: number, rng: Random): Uint8Array {
