@@ -2,10 +2,11 @@
 import sharp from 'sharp';
 import { describe, expect, it, test } from 'vitest';
 import { random } from '../../src/core/random.ts';
-import { CORRUPTION_NAMES, corrupt, type Pixels, STRENGTHS } from '../../src/images/corrupt/corruptions.ts';
+import { CORRUPTION_NAMES, corrupt, STRENGTHS } from '../../src/images/corrupt/corruptions.ts';
 import { jpegCompression } from '../../src/images/corrupt/jpeg.ts';
 import { brightness, contrast } from '../../src/images/corrupt/light.ts';
 import { gaussianNoise, shotNoise } from '../../src/images/corrupt/noise.ts';
+import type { Pixels } from '../../src/images/corrupt/pixels.ts';
 
 /** A picture with smooth parts, edges and color; 141 is no multiple of eight. */
 function picture(size: number): Pixels {
