@@ -3,7 +3,7 @@
 #   runs/clothing.sh same DATA                S0 from scratch at 112 px with the settings of the PyTorch baseline (docs/log.md)
 #   runs/clothing.sh scratch DATA             the same epochs with the preset small-data
 #   runs/clothing.sh finetune DATA WEIGHTS    Apple's fused S0, expanded to k = 4, five epochs at 160 px with the preset finetune
-#   runs/clothing.sh distill DATA TEACHER     a student of less than a quarter of S0's multiply-adds, with and without TEACHER (a run)
+#   runs/clothing.sh distill DATA TEACHER     eight epochs of a student with 23 % of S0's multiply-adds, with and without TEACHER (a run)
 # SEEDS="0 1 2" and OUT=runs may be set.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -41,7 +41,7 @@ case $study in
   scratch) run scratch --preset small-data --size 112 --epochs 14 ;;
   finetune) run finetune --preset finetune --pretrained "${3:?which weights?}" --num-conv-branches 4 ;;
   distill)
-    student=(--preset small-data --size 112 --epochs 14 --widths .375,.4375,.4375,1)
+    student=(--preset small-data --size 112 --epochs 8 --widths .375,.4375,.4375,1)
     run student "${student[@]}"
     run distilled "${student[@]}" --teacher "${3:?which teacher?}" --teacher-size 160
     ;;
