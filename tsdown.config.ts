@@ -47,6 +47,8 @@ export default defineConfig([
   {
     ...common,
     platform: 'browser',
+    // Both builds into this folder name shared chunks after their modules; a prefix keeps one from writing over the other.
+    outputOptions: { chunkFileNames: 'browser-[name].js' },
     entry: present({ 'engine-page': 'test/engine/cases/page.ts', 'bench-page': 'bench/page.ts' }),
     outDir: 'build',
     clean: false,

@@ -157,7 +157,7 @@ describe.skipIf(!built)('images of other channels (needs dist: npx tsdown)', () 
     expect(evaluated.top1).toBeGreaterThan(90);
     const refused = async (...more: string[]): Promise<string> =>
       (await cli(folder, 'train', 'clear', ...more, '--out', 'refused')).err;
-    expect(await refused('--in-chans', '4', '--preset', 'small-data')).toContain(
+    expect(await refused('--in-chans', '4', '--brightness', '0.2')).toContain(
       'Color jitter is for gray and RGB images',
     );
     expect(await refused('--in-chans', '4', '--auto-augment', 'autoaugment')).toContain(
