@@ -19,19 +19,14 @@ const MM_LARGE: Partial<Recipe> = { ...MM_PHASES, ...MM_AUGMENT, auto_augment_st
 const FINETUNE: Partial<Recipe> = {
   epochs: 5,
   size: 160,
-  batch_size: 16,
-  lr: 0.0015,
-  head_lr_scale: 15,
+  lr: 0.001,
+  head_lr_scale: 20,
   warmup_epochs: 0.5,
   nesterov: true,
   freeze_bn: true,
   clip_grad: 2,
-  ema_decay: 0.995,
-  crop_scale_min: 0.35,
-  rotate: 10,
-  brightness: 0.2,
-  contrast: 0.2,
-  saturation: 0.2,
+  ema_decay: 0.99,
+  crop_scale_min: 0.5,
 };
 
 export const PRESETS: Readonly<Record<string, Preset>> = {
