@@ -46,7 +46,7 @@ export const NODE_WRITERS: { readonly [K in TfliteKind]: NodeWriter<K> } = {
   BatchNormalization: (writer, node) => {
     const { scale, shift } = scaleAndShift(writer, node);
     const perChannel = (step: string, values: Float32Array): number =>
-      writer.weights(`${node.name}.${step}`, [values.length], values);
+      writer.constant(`${node.name}.${step}`, [values.length], values);
     const scaled = writer.intermediate(`${node.name}.scaled`, nhwc(writer.shapeOf(node.outputs[0]!)));
     writer.emit('MUL', [writer.tensorOf(node.inputs[0]!), perChannel('scale', scale)], scaled, NO_ACTIVATION);
     const { output, ...activation } = writer.activated(node.outputs[0]!);
@@ -57,7 +57,7 @@ export const NODE_WRITERS: { readonly [K in TfliteKind]: NodeWriter<K> } = {
     const outputs = shape[0]!;
     const bias = Float32Array.from(writer.weight(node, 'bias')?.data ?? new Float32Array(outputs));
     const w = writer.weights(`${node.name}.weight`, shape, Float32Array.from(data));
-    const b = writer.weights(`${node.name}.bias`, [outputs], bias);
+    const b = writer.constant(`${node.name}.bias`, [outputs], bias);
     const { output, ...activation } = writer.activated(node.outputs[0]!);
     writer.emit('FULLY_CONNECTED', [writer.tensorOf(node.inputs[0]!), w, b], output, activation);
   },
@@ -110,7 +110,7 @@ function writeConv(writer: Writer, node: NodeOf<'Conv'>): void {
   const bias = Float32Array.from({ length: outputs }, (_, o) => (before?.[o] ?? 0) * (scale[o] ?? 1) + (shift[o] ?? 0));
   const padding = padded(writer, node);
   const w = writer.weights(`${node.name}.weight`, filter.shape, filter.data);
-  const b = writer.weights(`${node.name}.bias`, [outputs], bias);
+  const b = writer.constant(`${node.name}.bias`, [outputs], bias);
   const { output, ...activation } = writer.activated((norm ?? node).outputs[0]!);
   writer.emit(depthwise ? 'DEPTHWISE_CONV_2D' : 'CONV_2D', [padding.input, w, b], output, {
     padding: padding.mode,

@@ -12,7 +12,7 @@ import { createWriter, type Writer } from './writer.ts';
 export interface ToTfliteOptions {
   /** Sizes of named dimensions; all must be given (`{ N: 1, H: 224, W: 224 }`): TFLite files have fixed shapes. */
   readonly dims: Dims;
-  /** How weights are stored; `fp16`: as float16 that runtimes make float32 when they load. Default `fp32`. */
+  /** How weights are stored; `fp16`: all but biases as float16, which runtimes make float32 when they load. Default `fp32`. */
   readonly precision?: 'fp32' | 'fp16';
   /** Text or bytes stored in the file by key. */
   readonly metadata?: Readonly<Record<string, string | Uint8Array>>;

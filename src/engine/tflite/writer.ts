@@ -22,9 +22,9 @@ export interface Writer {
   tensorOf(value: string): number;
   /** A weight by its role in a node; `undefined` for an optional one that is missing. */
   weight(node: Node, role: string): Tensor | undefined;
-  /** A tensor of weights, stored as the precision has it. */
+  /** A tensor of a kernel or matrix, stored as the precision has it. */
   weights(name: string, shape: Shape, data: Float32Array): number;
-  /** A tensor of numbers that stay as they are. */
+  /** A tensor of numbers that stay as they are; biases too: they are few, and float16 would make a third of its error by them. */
   constant(name: string, shape: Shape, data: Float32Array | Int32Array): number;
   /** A tensor between operators. */
   intermediate(name: string, shape: Shape): number;
@@ -93,7 +93,7 @@ export function createWriter({ graph, state, shapes, half }: WriterOptions): [Wr
           `"${name}" has values beyond ${FLOAT16_MAX}, the largest that float16 holds.`,
           'Export in fp32.',
         );
-      // As TensorFlow's converter does it: runtimes unpack the weights when they load, or compute in float16.
+      // As Google's quantizer does it (ai-edge-quantizer): runtimes unpack the weights when they load, or compute in float16.
       const stored = addTensor(`${name}.float16`, shape, 'FLOAT16', addBuffer(toFloat16(data)));
       const float = addTensor(name, shape, 'FLOAT32');
       writer.emit('DEQUANTIZE', [stored], float, {});

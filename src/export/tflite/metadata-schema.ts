@@ -8,7 +8,7 @@ export const METADATA_SCHEMA: Schema = {
   root: 'ModelMetadata',
   identifier: 'M001',
   unions: {
-    ContentProperties: { ImageProperties: 2 },
+    ContentProperties: { FeatureProperties: 1, ImageProperties: 2 },
     ProcessUnitOptions: { NormalizationOptions: 1 },
   },
   tables: {
@@ -33,6 +33,7 @@ export const METADATA_SCHEMA: Schema = {
       associated_files: [6, '[table]', 'AssociatedFile'],
     },
     Content: { content_properties: [1, 'union', 'ContentProperties'] },
+    FeatureProperties: {},
     ImageProperties: { color_space: [0, 'int8'], default_size: [1, 'table', 'ImageSize'] },
     ImageSize: { width: [0, 'uint32'], height: [1, 'uint32'] },
     ProcessUnit: { options: [1, 'union', 'ProcessUnitOptions'] },

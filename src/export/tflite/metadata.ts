@@ -38,8 +38,7 @@ export async function encodeMetadata(
           {
             name: 'logits',
             description: `One number a class; ${meaning}.`,
-            content: {},
-            stats: {},
+            content: { content_properties: { table: 'FeatureProperties', value: {} } },
             associated_files: [
               { name: LABELS, description: 'Class names, in the order of the logits.', type: TENSOR_AXIS_LABELS },
             ],
@@ -61,6 +60,9 @@ function inputMetadata(
   const bytes = (values: readonly number[]): number[] => values.map((value) => 255 * value);
   const [shift, scale] = inside ? [mean.map(() => 0), std.map(() => 1)] : [bytes(mean), bytes(std)];
   const normalized = (byte: number): number[] => shift.map((value, c) => (byte - value) / scale[c]!);
+  // One value for all channels where they agree: MediaPipe takes no others.
+  const uniform = [shift, scale].every((values) => values.every((value) => value === values[0]));
+  const brief = (values: readonly number[]): readonly number[] => (uniform ? values.slice(0, 1) : values);
   const color = channels === 3 ? 'RGB' : channels === 1 ? 'GRAYSCALE' : 'UNKNOWN';
   return {
     name: inside ? 'image' : 'input',
@@ -71,7 +73,7 @@ function inputMetadata(
         value: { color_space: COLOR_SPACE[color], default_size: { width: size, height: size } },
       },
     },
-    process_units: [{ options: { table: 'NormalizationOptions', value: { mean: shift, std: scale } } }],
-    stats: { max: normalized(255), min: normalized(0) },
+    process_units: [{ options: { table: 'NormalizationOptions', value: { mean: brief(shift), std: brief(scale) } } }],
+    stats: { max: brief(normalized(255)), min: brief(normalized(0)) },
   };
 }
