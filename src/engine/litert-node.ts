@@ -113,6 +113,12 @@ export async function openTflite(file: Uint8Array | string): Promise<TfliteSessi
       for (const tensor of Object.values(inputs)) tensor.delete();
       return results;
     },
-    dispose: () => model.delete(),
+    dispose() {
+      try {
+        model.delete();
+      } catch {
+        // A damaged file can break the runtime's memory; what it held goes with the process.
+      }
+    },
   };
 }
