@@ -22,6 +22,7 @@ export {
 } from './engine/engine.ts';
 export { type ToOnnxOptions, toOnnx } from './engine/onnx/to-onnx.ts';
 export { createReferenceEngine } from './engine/reference/engine.ts';
+export { type ToTfliteOptions, toTflite } from './engine/tflite/to-tflite.ts';
 export { type BoundGraph, bind } from './graph/bind.ts';
 export { type GraphBuilder, graphBuilder } from './graph/build.ts';
 export { type Cost, cost, countParams } from './graph/cost.ts';

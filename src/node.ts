@@ -10,12 +10,15 @@ export type { Dataset, EncodedPart, Part, PixelPart, Sample, SplitDataset } from
 export { readSplitData } from './data/held-out-node.ts';
 export { readData } from './data/readers/data-node.ts';
 export { readFolder } from './data/readers/folder-node.ts';
+export { openTflite, type TfliteSession } from './engine/litert-node.ts';
 export { hasRuntime, type OnnxSession, openOnnx, ortEngine } from './engine/ort-node.ts';
 export { nodeWasmEngine, type WasmOptions } from './engine/wasm/node.ts';
 export { type Evaluation, evaluate, mostConfused, worstMistakes } from './evaluate/evaluate.ts';
 export { type Bundle, type BundleOptions, writeBundle } from './export/bundle-node.ts';
 export { verifyOnnx } from './export/onnx/verify-node.ts';
 export { type ExportedModel, type ExportOptions, exportOnnx } from './export/onnx/write.ts';
+export { openTfliteClassifier, type TfliteClassifier } from './export/tflite/classifier-node.ts';
+export { TFLITE } from './export/tflite/format-node.ts';
 export { decodeImage, evalImage } from './images/decode-node.ts';
 export { DEFAULT_PREPROCESSING, type Preprocessing } from './images/preprocess.ts';
 export * from './index.ts';

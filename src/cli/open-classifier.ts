@@ -1,4 +1,4 @@
-/** What `eval` measures: a run, a file of weights, or an exported ONNX file in ONNX Runtime. */
+/** What `eval` and `predict` run: a run's model, a file of weights, or an exported file in its own runtime. */
 import { existsSync, statSync } from 'node:fs';
 import type { ModelFile } from '../checkpoint/model-file.ts';
 import { UserError } from '../core/errors.ts';
@@ -24,18 +24,56 @@ export interface Evaluated {
   /** Its class names and how images are prepared for it. */
   readonly model: Pick<ModelFile, 'classes' | 'multiLabel' | 'preprocessing'>;
   readonly run?: OpenedModel['run'];
-  /** The weights, where they are known: not those of an ONNX file. */
+  /** The weights, where they are known: not those of an exported file. */
   readonly opened?: OpenedModel;
   /** Makes it ready for batches of a size. */
   open(batch: number): Promise<OpenClassifier>;
 }
 
-const isOnnx = (target: string): boolean =>
-  /\.onnx$/i.test(target) && existsSync(target) && !statSync(target).isDirectory();
+/** An exported file, ready to run: it knows its classes and its preprocessing. */
+type ExportedClassifier = OpenClassifier & Evaluated['model'];
 
-/** Opens what is to be evaluated. */
+interface ExportedKind {
+  readonly title: string;
+  readonly runtime: string;
+  /** Flags of ours that its runtime does not heed. */
+  readonly unused: readonly (keyof EngineFlags)[];
+  open(path: string, threads: number): Promise<ExportedClassifier>;
+}
+
+/** Exported files that are run as they are, by the end of their names. */
+const EXPORTED: Readonly<Record<string, ExportedKind>> = {
+  onnx: {
+    title: 'an ONNX file',
+    runtime: 'ONNX Runtime runs it',
+    unused: ['engine', 'wide'],
+    async open(path, threads) {
+      const { openOnnxClassifier } = await import('../export/onnx/classifier-node.ts');
+      return await openOnnxClassifier(path, { threads });
+    },
+  },
+  tflite: {
+    title: 'a TFLite file',
+    runtime: 'LiteRT.js runs it, on one thread',
+    unused: ['engine', 'wide', 'threads'],
+    async open(path) {
+      const { openTfliteClassifier } = await import('../export/tflite/classifier-node.ts');
+      return await openTfliteClassifier(path);
+    },
+  },
+};
+
+/** The kind of an exported file; of other targets (runs, weights) undefined. */
+function exportedKind(target: string): ExportedKind | undefined {
+  const end = target.split('.').at(-1)!.toLowerCase();
+  const isFile = existsSync(target) && !statSync(target).isDirectory();
+  return isFile && Object.hasOwn(EXPORTED, end) ? EXPORTED[end] : undefined;
+}
+
+/** Opens what is to be run. */
 export async function openEvaluated(target: string, flags: EngineFlags): Promise<Evaluated> {
-  if (isOnnx(target)) return await openFile(target, flags);
+  const kind = exportedKind(target);
+  if (kind) return await openFile(target, kind, flags);
   const opened = await openModel(target);
   const { path, model, run } = opened;
   return {
@@ -50,10 +88,9 @@ export async function openEvaluated(target: string, flags: EngineFlags): Promise
   };
 }
 
-async function openFile(path: string, { engine, threads, wide }: EngineFlags): Promise<Evaluated> {
-  const unused = engine !== undefined ? '--engine' : wide !== undefined ? '--wide' : undefined;
-  if (unused) throw new UserError(`${unused} has no effect on an ONNX file: ONNX Runtime runs it.`, 'Leave it out.', 2);
-  const { openOnnxClassifier } = await import('../export/onnx/classifier-node.ts');
-  const classifier = await openOnnxClassifier(path, { threads: threadCount(threads) ?? autoThreads() });
+async function openFile(path: string, kind: ExportedKind, flags: EngineFlags): Promise<Evaluated> {
+  const unused = kind.unused.find((name) => flags[name] !== undefined);
+  if (unused) throw new UserError(`--${unused} has no effect on ${kind.title}: ${kind.runtime}.`, 'Leave it out.', 2);
+  const classifier = await kind.open(path, threadCount(flags.threads) ?? autoThreads());
   return { path, model: classifier, open: async () => classifier };
 }

@@ -1,9 +1,10 @@
 /** LiteRT.js, the browser runtime of TFLite files, in Node: it wants a few globals of a page while it loads. */
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { runInThisContext } from 'node:vm';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { compileFunction } from 'node:vm';
 import { UserError } from '../core/errors.ts';
 import type { Tensor } from '../core/tensor.ts';
 
@@ -19,10 +20,17 @@ type LiteRt = typeof import('@litertjs/core');
 
 let loaded: Promise<LiteRt> | undefined;
 
-/** Loads the package once; its wasm loader is a classic script that looks for `importScripts`, `require` and `__dirname`. */
+/** What the runtime would print: progress, and errors that say more than what it throws. */
+const printed: string[] = [];
+const print = (...parts: unknown[]): void => {
+  printed.push(parts.map(String).join(' '));
+  printed.splice(0, printed.length - 100);
+};
+const QUIET = { log: print, info: print, warn: print, error: print };
+
+/** Loads the package once. Its wasm loader is a classic script, which a page would load and which finds out that this is Node. */
 async function loadPackage(): Promise<LiteRt> {
   const require = createRequire(import.meta.url);
-  const globals = globalThis as Record<string, unknown>;
   let root: string;
   try {
     root = dirname(dirname(require.resolve('@litertjs/core')));
@@ -33,21 +41,29 @@ async function loadPackage(): Promise<LiteRt> {
     );
   }
   const folder = join(root, 'wasm');
-  globals.self ??= globalThis;
-  globals.importScripts = (url: string) => {
-    const path = String(url).startsWith('file:') ? new URL(url).pathname : String(url);
-    runInThisContext(require('node:fs').readFileSync(path, 'utf8'), { filename: path });
+  const importScripts = (url: string): void => {
+    const filename = fileURLToPath(url);
+    const script = `${readFileSync(filename, 'utf8')}\nself.ModuleFactory = ModuleFactory;`;
+    compileFunction(script, ['self', 'require', '__dirname', 'console'], { filename })(
+      globalThis,
+      require,
+      folder,
+      QUIET,
+    );
   };
-  globals.require = require;
-  globals.__dirname = folder;
   const litert = await import('@litertjs/core');
-  // It reports its progress on the console.
-  const { log, info } = console;
-  Object.assign(console, { log: () => {}, info: () => {} });
+  const globals = globalThis as Record<string, unknown>;
+  const { self, importScripts: before } = globals;
+  const { warn } = console;
+  Object.assign(globals, { self: self ?? globalThis, importScripts });
+  console.warn = print; // that there is no WebGPU
   try {
     await litert.loadLiteRt(pathToFileURL(`${folder}/`).href, { threads: false });
   } finally {
-    Object.assign(console, { log, info });
+    console.warn = warn;
+    for (const [name, value] of Object.entries({ self, importScripts: before }))
+      if (value === undefined) delete globals[name];
+      else globals[name] = value;
   }
   return litert;
 }
@@ -67,8 +83,10 @@ export async function openTflite(file: Uint8Array | string): Promise<TfliteSessi
   loaded ??= loadPackage();
   const litert = await loaded;
   const bytes = typeof file === 'string' ? new Uint8Array(await readFile(file)) : file;
+  printed.length = 0;
   const model = await litert.loadAndCompile(bytes, { accelerator: 'wasm' }).catch((error: unknown) => {
-    throw new UserError(`The file can't be opened by LiteRT.js: ${String(error)}`, 'Check that it is a TFLite file.');
+    const why = printed.filter((line) => line.startsWith('ERROR')).join(' ') || String(error);
+    throw new UserError(`The file can't be opened by LiteRT.js: ${why}`, 'Check that it is a complete TFLite file.');
   });
   const { version } = createRequire(import.meta.url)('@litertjs/core/package.json') as { version: string };
   return {
@@ -80,7 +98,9 @@ export async function openTflite(file: Uint8Array | string): Promise<TfliteSessi
           new litert.Tensor(data instanceof Uint8Array ? Uint8Array.from(data) : Float32Array.from(data), [...shape]),
         ]),
       );
-      const outputs = await model.run(inputs);
+      const outputs = await model.run(inputs).catch((error: unknown) => {
+        throw new UserError(`LiteRT.js can't run the file: ${String(error)}`, 'Check that the input fits it.');
+      });
       const results: Record<string, Tensor> = {};
       for (const [name, tensor] of Object.entries(outputs)) {
         const values = await tensor.data();
@@ -93,6 +113,12 @@ export async function openTflite(file: Uint8Array | string): Promise<TfliteSessi
       for (const tensor of Object.values(inputs)) tensor.delete();
       return results;
     },
-    dispose: () => model.delete(),
+    dispose() {
+      try {
+        model.delete();
+      } catch {
+        // A damaged file can break the runtime's memory; what it held goes with the process.
+      }
+    },
   };
 }

@@ -4,14 +4,15 @@ import type { StateDict, Tensor } from '../../src/core/tensor.ts';
 import { loadState } from '../../src/engine/engine.ts';
 import { openTflite } from '../../src/engine/litert-node.ts';
 import { createReferenceEngine } from '../../src/engine/reference/engine.ts';
-import { decodeTable } from '../../src/engine/tflite/flatbuffer.ts';
-import { OPERATORS, TFLITE } from '../../src/engine/tflite/schema.ts';
+import { decodeTable } from '../../src/engine/tflite/read-flatbuffer.ts';
+import { MODEL_SCHEMA, OPERATORS } from '../../src/engine/tflite/schema.ts';
 import { toTflite } from '../../src/engine/tflite/to-tflite.ts';
 import { convAttrs, graphBuilder } from '../../src/graph/build.ts';
 import type { Graph } from '../../src/graph/graph.ts';
 import { type MobileOneConfig, mobileOne, VARIANTS } from '../../src/models/mobileone.ts';
 import { withPreprocess } from '../../src/models/preprocess.ts';
 import { fuse } from '../../src/reparam/fuse.ts';
+import { trainMode } from '../../src/step/train-step.ts';
 import { lively, noise } from './cases/models.ts';
 
 const TINY: MobileOneConfig = {
@@ -114,11 +115,12 @@ describe('TFLite files in LiteRT.js', () => {
       await toTflite(fused.graph, fused.state, options),
     ];
     expect(bytes).toEqual(again);
-    const model = decodeTable(TFLITE, bytes) as unknown as {
+    const model = decodeTable(MODEL_SCHEMA, bytes) as unknown as {
       operator_codes: { builtin_code: number }[];
       metadata: { name: string; buffer: number }[];
       buffers: { data?: Uint8Array }[];
     };
+    for (const { data } of model.buffers) if (data) expect((data.byteOffset - bytes.byteOffset) % 16).toBe(0);
     const known = new Set(Object.values(OPERATORS).map(({ code }) => code));
     for (const { builtin_code } of model.operator_codes) expect(known).toContain(builtin_code);
     const { buffer } = model.metadata.find(({ name }) => name === 'mobileone.form')!;
@@ -128,7 +130,12 @@ describe('TFLite files in LiteRT.js', () => {
   test('refuses what it cannot write or open', async () => {
     const graph = mobileOne(TINY);
     const dims = { N: 1, H: 32, W: 32 };
-    await expect(toTflite(graph, lively(graph, 9), { dims })).rejects.toThrow(/stem.*RepConv.*TFLite/);
+    await expect(toTflite(trainMode(graph), lively(graph, 9), { dims })).rejects.toThrow(/stem.*train mode/);
+    const g = graphBuilder('training');
+    const x = g.input('x', ['N', 5]);
+    const loss = g.build({ loss: g.op('SoftmaxCrossEntropyLoss', 'cost', [x, x], {}) });
+    await expect(toTflite(loss, new Map(), { dims })).rejects.toThrow(/cost.*SoftmaxCrossEntropyLoss.*TFLite/);
+    await expect(toTflite(graph, new Map(), { dims })).rejects.toThrow(/the state lacks the parameter "stem/);
     await expect(openTflite(Uint8Array.of(1, 2, 3, 4))).rejects.toThrow(/can't be opened by LiteRT/);
   });
 });

@@ -5,12 +5,11 @@ import type { Tensor } from '../../core/tensor.ts';
 import { sampleName } from '../../data/dataset.ts';
 import { topK } from '../../evaluate/metrics.ts';
 import { probabilitiesOf } from '../../evaluate/multi-label.ts';
-import { compileClassifier } from '../classifier.ts';
 import { EXIT } from '../exit.ts';
 import { imagesOf } from '../image-files.ts';
 import type { Io } from '../io.ts';
-import { openEngine, wholeNumber } from '../open-engine.ts';
-import { openModel } from '../open-model.ts';
+import { openEvaluated } from '../open-classifier.ts';
+import { wholeNumber } from '../open-engine.ts';
 
 export interface PredictFlags {
   readonly top: string;
@@ -31,10 +30,9 @@ export async function predictCommand(
   flags: PredictFlags,
 ): Promise<number> {
   const top = wholeNumber('--top', flags.top);
-  const { model, run } = await openModel(target);
+  const { model, open } = await openEvaluated(target, flags);
   const images = await imagesOf(paths);
-  const engine = await openEngine({ ...flags, name: flags.engine ?? run?.recipe.engine });
-  const program = await compileClassifier(engine, model, 1);
+  const classifier = await open(1);
   let failed = false;
   try {
     for (const place of images) {
@@ -43,7 +41,7 @@ export async function predictCommand(
         const { size, mean } = model.preprocessing;
         const { data } = await readAs(place, { ...model.preprocessing, channels: mean.length });
         const image: Tensor = { shape: [1, size, size, mean.length], data };
-        const { logits } = await program.run({ image });
+        const { logits } = await classifier.run({ image });
         const probabilities = probabilitiesOf(logits!.data, model.multiLabel === true);
         // Where images may have several labels, every one that is there is told.
         const shown = Math.max(top, model.multiLabel ? probabilities.filter((value) => value > 0.5).length : 0);
@@ -64,7 +62,7 @@ export async function predictCommand(
     }
     return failed ? EXIT.input : EXIT.ok;
   } finally {
-    await program.dispose();
+    await classifier.dispose();
   }
 }
 

@@ -1,4 +1,4 @@
-/** FlatBuffers by a schema table: plain objects to bytes (with the package `flatbuffers`) and back. */
+/** Writes FlatBuffers by a schema table, from plain objects, with the package `flatbuffers`. */
 import type { Builder } from 'flatbuffers';
 import { UserError } from '../../core/errors.ts';
 import type { Field, Schema } from './schema.ts';
@@ -16,8 +16,8 @@ export type FieldValue =
   | TableValue
   | readonly TableValue[];
 
-/** The value of a field of type `options`: which table, and its fields. */
-export interface OptionsValue extends TableValue {
+/** The value of a field of type `union`: which table, and its fields. */
+export interface UnionValue extends TableValue {
   readonly table: string;
   readonly value: TableValue;
 }
@@ -91,10 +91,10 @@ function writeField(builder: Builder, schema: Schema, [id, type, table]: Field, 
       const offsets = (value as readonly TableValue[]).map((one) => writeTable(builder, schema, table!, one));
       return [offset(writeVector(builder, 4, offsets, (one) => builder.addOffset(one)))];
     }
-    case 'options': {
-      const { table: kind, value: fields } = value as OptionsValue;
+    case 'union': {
+      const { table: kind, value: fields } = value as UnionValue;
       const at = writeTable(builder, schema, kind, fields);
-      return [[id - 1, (slot) => builder.addFieldInt8(slot, schema.options[kind]!, 0)], offset(at)];
+      return [[id - 1, (slot) => builder.addFieldInt8(slot, schema.unions[table!]![kind]!, 0)], offset(at)];
     }
   }
 }
@@ -105,84 +105,3 @@ function writeVector(builder: Builder, size: number, values: readonly number[], 
   for (let i = values.length - 1; i >= 0; i--) add(values[i]!);
   return builder.endVector();
 }
-
-/**
- * Reads the fields that the schema names; a `bytes` value is a view. Throws a UserError for bytes without the
- * identifier, or with an offset that leads out of them.
- */
-export function decodeTable(schema: Schema, bytes: Uint8Array): TableValue {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const identifier = String.fromCharCode(...bytes.subarray(4, 8));
-  if (identifier !== schema.identifier) {
-    throw new UserError(`These bytes are no ${schema.identifier} file.`, 'Check that it is the right file.');
-  }
-  try {
-    return readTable(view, schema, schema.root, view.getUint32(0, true));
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new UserError(`This ${schema.identifier} file is damaged or cut off.`, 'Copy or export it again.');
-  }
-}
-
-function readTable(view: DataView, schema: Schema, name: string, at: number): TableValue {
-  const vtable = at - view.getInt32(at, true);
-  const size = view.getUint16(vtable, true);
-  const place = (id: number): number | undefined => {
-    const offset = 4 + 2 * id < size ? view.getUint16(vtable + 4 + 2 * id, true) : 0;
-    return offset === 0 ? undefined : at + offset;
-  };
-  const result: Record<string, FieldValue> = {};
-  for (const [key, [id, type, table]] of Object.entries(schema.tables[name]!)) {
-    const position = place(id);
-    if (position === undefined) continue;
-    if (type === 'options') {
-      const kind = view.getUint8(place(id - 1) ?? view.byteLength);
-      const known = Object.keys(schema.options).find((one) => schema.options[one] === kind);
-      if (known) result[key] = { table: known, value: readTable(view, schema, known, follow(view, position)) };
-    } else result[key] = READERS[type](view, position, schema, table ?? '');
-  }
-  return result;
-}
-
-const follow = (view: DataView, at: number): number => at + view.getUint32(at, true);
-
-/** Start and length of the vector that the offset at `at` points to; it must lie in the file. */
-function vector(view: DataView, at: number, size: number): { start: number; length: number } {
-  const head = follow(view, at);
-  const length = view.getUint32(head, true);
-  if (head + 4 + length * size > view.byteLength) throw new RangeError('the vector is longer than the file');
-  return { start: head + 4, length };
-}
-
-const readBytes = (view: DataView, at: number): Uint8Array => {
-  const { start, length } = vector(view, at, 1);
-  return new Uint8Array(view.buffer, view.byteOffset + start, length);
-};
-
-const readVector =
-  (size: number, read: (view: DataView, at: number) => number) =>
-  (view: DataView, at: number): number[] => {
-    const { start, length } = vector(view, at, size);
-    return Array.from({ length }, (_, i) => read(view, start + i * size));
-  };
-
-type Reader = (view: DataView, at: number, schema: Schema, table: string) => FieldValue;
-
-const READERS: Readonly<Record<Exclude<Field[1], 'options'>, Reader>> = {
-  bool: (view, at) => view.getUint8(at) !== 0,
-  int8: (view, at) => view.getInt8(at),
-  uint8: (view, at) => view.getUint8(at),
-  int32: (view, at) => view.getInt32(at, true),
-  uint32: (view, at) => view.getUint32(at, true),
-  float32: (view, at) => view.getFloat32(at, true),
-  string: (view, at) => new TextDecoder().decode(readBytes(view, at)),
-  bytes: readBytes,
-  '[int32]': readVector(4, (view, at) => view.getInt32(at, true)),
-  '[int64]': readVector(8, (view, at) => Number(view.getBigInt64(at, true))),
-  '[float32]': readVector(4, (view, at) => view.getFloat32(at, true)),
-  table: (view, at, schema, table) => readTable(view, schema, table, follow(view, at)),
-  '[table]': (view, at, schema, table) => {
-    const { start, length } = vector(view, at, 4);
-    return Array.from({ length }, (_, i) => readTable(view, schema, table, follow(view, start + 4 * i)));
-  },
-};

@@ -3,7 +3,7 @@
  * name, operators by name. From schema.fbs (version 3, as in PyPI ai-edge-litert 2.3.0, `schema_py_generated.py`).
  */
 
-/** The types of fields. `bytes` is a vector of bytes that begins at a multiple of 16; `options` a table by its name. */
+/** The types of fields. `bytes` is a vector of bytes that begins at a multiple of 16; `union` one of several tables. */
 export type FieldType =
   | 'bool'
   | 'int8'
@@ -16,20 +16,20 @@ export type FieldType =
   | '[int32]'
   | '[int64]'
   | '[float32]'
-  | 'options'
+  | 'union'
   | 'table'
   | '[table]';
 
-/** Number of the field in its table, its type, and for tables the name of their table. */
+/** Number of the field in its table, its type, and for tables and unions their name. */
 export type Field = readonly [id: number, type: FieldType, table?: string];
 
-/** Field names to fields. A field of type `options` takes the number of the value; its type's number is one less. */
+/** Field names to fields. A field of type `union` takes the number of the value; its type's number is one less. */
 export type TableSchema = Readonly<Record<string, Field>>;
 
-/** A set of tables, and which number names which table where a field is of type `options`. */
+/** A set of tables, and for each union which number names which table. */
 export interface Schema {
   readonly tables: Readonly<Record<string, TableSchema>>;
-  readonly options: Readonly<Record<string, number>>;
+  readonly unions: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly root: string;
   /** Four letters at byte 4 of every file. */
   readonly identifier: string;
@@ -37,21 +37,23 @@ export interface Schema {
 
 const activation = (id: number): TableSchema => ({ fused_activation_function: [id, 'int8'] });
 
-export const TFLITE: Schema = {
+export const MODEL_SCHEMA: Schema = {
   root: 'Model',
   identifier: 'TFL3',
-  options: {
-    Conv2DOptions: 1,
-    DepthwiseConv2DOptions: 2,
-    FullyConnectedOptions: 8,
-    SoftmaxOptions: 9,
-    AddOptions: 11,
-    ReshapeOptions: 17,
-    MulOptions: 21,
-    PadOptions: 22,
-    ReducerOptions: 27,
-    CastOptions: 37,
-    DequantizeOptions: 38,
+  unions: {
+    BuiltinOptions: {
+      Conv2DOptions: 1,
+      DepthwiseConv2DOptions: 2,
+      FullyConnectedOptions: 8,
+      SoftmaxOptions: 9,
+      AddOptions: 11,
+      ReshapeOptions: 17,
+      MulOptions: 21,
+      PadOptions: 22,
+      ReducerOptions: 27,
+      CastOptions: 37,
+      DequantizeOptions: 38,
+    },
   },
   tables: {
     Model: {
@@ -77,6 +79,7 @@ export const TFLITE: Schema = {
       buffer: [2, 'uint32'],
       name: [3, 'string'],
       quantization: [4, 'table', 'QuantizationParameters'],
+      shape_signature: [7, '[int32]'],
       has_rank: [8, 'bool'],
     },
     QuantizationParameters: { scale: [2, '[float32]'], zero_point: [3, '[int64]'] },
@@ -84,7 +87,7 @@ export const TFLITE: Schema = {
       opcode_index: [0, 'uint32'],
       inputs: [1, '[int32]'],
       outputs: [2, '[int32]'],
-      builtin_options: [4, 'options'],
+      builtin_options: [4, 'union', 'BuiltinOptions'],
     },
     Buffer: { data: [0, 'bytes'] },
     Metadata: { name: [0, 'string'], buffer: [1, 'uint32'] },
@@ -150,7 +153,9 @@ export type Operator =
 export const OPERATORS: Readonly<Record<Operator, OperatorSchema>> = {
   ADD: { code: 0, options: 'AddOptions', version: 1 },
   CONV_2D: { code: 3, options: 'Conv2DOptions', version: 1 },
-  DEPTHWISE_CONV_2D: { code: 4, options: 'DepthwiseConv2DOptions', version: 1 },
+  // Version 2 has dilations.
+  DEPTHWISE_CONV_2D: { code: 4, options: 'DepthwiseConv2DOptions', version: 2 },
+  // Version 3 takes float16.
   DEQUANTIZE: { code: 6, options: 'DequantizeOptions', version: 3 },
   FULLY_CONNECTED: { code: 9, options: 'FullyConnectedOptions', version: 1 },
   LOGISTIC: { code: 14, options: undefined, version: 1 },

@@ -1,0 +1,136 @@
+/** What a TFLite model is made of while it is written: tensors, buffers and operators, and which Relus they have taken in. */
+import { UserError } from '../../core/errors.ts';
+import { FLOAT16_MAX, toFloat16 } from '../../core/float16.ts';
+import type { Shape, StateDict, Tensor } from '../../core/tensor.ts';
+import type { Graph, Node, NodeOf } from '../../graph/graph.ts';
+import type { OpKind } from '../../graph/kinds.ts';
+import type { TableValue } from './flatbuffer.ts';
+import { ACTIVATION, OPERATORS, type Operator, TENSOR_TYPES, type TensorType } from './schema.ts';
+
+export interface WriterOptions {
+  readonly graph: Graph;
+  readonly state: StateDict;
+  readonly shapes: ReadonlyMap<string, Shape>;
+  /** Store weights as float16. */
+  readonly half: boolean;
+}
+
+export interface Writer {
+  /** Logical shape of a value of the graph: `[N, C, H, W]` or `[N, C]`. */
+  shapeOf(value: string): Shape;
+  /** Index of the tensor of a value of the graph. */
+  tensorOf(value: string): number;
+  /** A weight by its role in a node; `undefined` for an optional one that is missing. */
+  weight(node: Node, role: string): Tensor | undefined;
+  /** A tensor of a kernel or matrix, stored as the precision has it. */
+  weights(name: string, shape: Shape, data: Float32Array): number;
+  /** A tensor of numbers that stay as they are; biases too: they are few, and float16 would make a third of its error by them. */
+  constant(name: string, shape: Shape, data: Float32Array | Int32Array): number;
+  /** A tensor between operators. */
+  intermediate(name: string, shape: Shape): number;
+  /** The tensor of that key, made when it is first asked for. */
+  once(key: string, make: () => number): number;
+  emit(operator: Operator, inputs: readonly number[], output: number, options?: TableValue): void;
+  /** The only reader of a value, if it is of that kind; it is then not written by itself. */
+  absorb<K extends OpKind>(value: string, kind: K): NodeOf<K> | undefined;
+  /** Where an operator that can carry a Relu writes to, and the Relu if it is the only reader. */
+  activated(value: string): { readonly output: number; readonly fused_activation_function: number };
+}
+
+/** `[N, C, H, W]` → `[N, H, W, C]`; matrices stay. */
+export const nhwc = (shape: Shape): Shape =>
+  shape.length === 4 ? [shape[0]!, shape[2]!, shape[3]!, shape[1]!] : shape;
+
+export interface Written {
+  readonly tensors: readonly TableValue[];
+  readonly operators: readonly TableValue[];
+  readonly buffers: TableValue[];
+  readonly codes: readonly Operator[];
+  /** Nodes that other operators have taken in. */
+  readonly absorbed: ReadonlySet<Node>;
+}
+
+/** A writer, and what it has written so far. */
+export function createWriter({ graph, state, shapes, half }: WriterOptions): [Writer, Written] {
+  const buffers: TableValue[] = [{}];
+  const tensors: TableValue[] = [];
+  const operators: TableValue[] = [];
+  const codes: Operator[] = [];
+  const absorbed = new Set<Node>();
+  const made = new Map<string, number>();
+  const outputNames = new Map(Object.entries(graph.outputs).map(([name, value]) => [value, name]));
+  const readers = readersOf(graph);
+
+  const addTensor = (name: string, shape: Shape, type: TensorType, buffer = 0): number =>
+    tensors.push({ shape: [...shape], type: TENSOR_TYPES[type], buffer, name, has_rank: true }) - 1;
+  const addBuffer = (data: Float32Array | Int32Array | Uint16Array): number =>
+    buffers.push({ data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) }) - 1;
+
+  const writer: Writer = {
+    shapeOf: (value) => shapes.get(value)!,
+    once(key, make) {
+      const known = made.get(key) ?? make();
+      made.set(key, known);
+      return known;
+    },
+    tensorOf: (value) =>
+      writer.once(value, () => {
+        const isImage = graph.inputs.some(({ name, dtype }) => name === value && dtype === 'uint8');
+        const shape = writer.shapeOf(value);
+        const name = outputNames.get(value) ?? value;
+        return isImage ? addTensor(name, shape, 'UINT8') : addTensor(name, nhwc(shape), 'FLOAT32');
+      }),
+    weight(node, role) {
+      const name = node.params[role];
+      const value = name === undefined ? undefined : state.get(name);
+      if (name !== undefined && !value) throw new TypeError(`the state lacks the parameter "${name}"`);
+      return value;
+    },
+    weights(name, shape, data) {
+      if (!half) return writer.constant(name, shape, data);
+      if (data.some((value) => Math.abs(value) > FLOAT16_MAX))
+        throw new UserError(
+          `"${name}" has values beyond ${FLOAT16_MAX}, the largest that float16 holds.`,
+          'Export in fp32.',
+        );
+      // As Google's quantizer does it (ai-edge-quantizer): runtimes unpack the weights when they load, or compute in float16.
+      const stored = addTensor(`${name}.float16`, shape, 'FLOAT16', addBuffer(toFloat16(data)));
+      const float = addTensor(name, shape, 'FLOAT32');
+      writer.emit('DEQUANTIZE', [stored], float, {});
+      return float;
+    },
+    constant: (name, shape, data) =>
+      addTensor(name, shape, data instanceof Int32Array ? 'INT32' : 'FLOAT32', addBuffer(data)),
+    intermediate: (name, shape) => addTensor(name, shape, 'FLOAT32'),
+    emit(operator, inputs, output, fields) {
+      if (!codes.includes(operator)) codes.push(operator);
+      const { options: table } = OPERATORS[operator];
+      operators.push({
+        opcode_index: codes.indexOf(operator),
+        inputs: [...inputs],
+        outputs: [output],
+        ...(table ? { builtin_options: { table, value: fields ?? {} } } : {}),
+      });
+    },
+    absorb<K extends OpKind>(value: string, kind: K) {
+      const [reader, ...others] = readers.get(value) ?? [];
+      if (reader?.kind !== kind || others.length > 0 || outputNames.has(value)) return undefined;
+      absorbed.add(reader);
+      return reader as Node & NodeOf<K>;
+    },
+    activated(value) {
+      const relu = writer.absorb(value, 'Relu');
+      const output = writer.tensorOf(relu?.outputs[0] ?? value);
+      return { output, fused_activation_function: relu ? ACTIVATION.RELU : ACTIVATION.NONE };
+    },
+  };
+  return [writer, { tensors, operators, buffers, codes, absorbed }];
+}
+
+/** The nodes that read each value. */
+function readersOf(graph: Graph): ReadonlyMap<string, readonly Node[]> {
+  const readers = new Map<string, Node[]>();
+  for (const node of graph.nodes)
+    for (const value of new Set(node.inputs)) readers.set(value, [...(readers.get(value) ?? []), node]);
+  return readers;
+}
