@@ -10,6 +10,7 @@ import { decodeMessage } from '../../src/engine/coreml/protobuf.ts';
 import { toCoreml } from '../../src/engine/coreml/to-coreml.ts';
 import { type Engine, loadState } from '../../src/engine/engine.ts';
 import { createReferenceEngine } from '../../src/engine/reference/engine.ts';
+import { softmax, topK } from '../../src/evaluate/metrics.ts';
 import { COREML, distinct } from '../../src/export/coreml/format.ts';
 import { type ExportOptions, FORMAT_BOUNDS, type Precision } from '../../src/export/format.ts';
 import { convAttrs, graphBuilder } from '../../src/graph/build.ts';
@@ -17,7 +18,7 @@ import type { Graph } from '../../src/graph/graph.ts';
 import { mobileOne } from '../../src/models/mobileone.ts';
 import { compareLogits, formRunner } from '../../src/reparam/prove.ts';
 import { trainMode } from '../../src/step/train-step.ts';
-import { fuzz, pictures, tinyModel } from './cases/coreml.ts';
+import { fuzz, hasReleased, pictures, releasedS0, tinyModel } from './cases/coreml.ts';
 import { lively, noise } from './cases/models.ts';
 
 const reference = createReferenceEngine();
@@ -60,13 +61,31 @@ describe('exported models, read back and computed by the wasm engine', () => {
       const { size } = exported.options;
       const images = pictures([2, size, size, model.config.in_chans]);
       const ours = formRunner(reference, exported);
-      const runner = await COREML.open!(exported.files, exported.main);
+      const runner = await COREML.open!(exported.files, exported.main, { threads: 1 });
       const gaps = compareLogits(await ours.logits(images), await runner.logits(images), 2);
       await runner.dispose();
       const largest = Math.max(...gaps.map(({ maxAbs }) => maxAbs));
       expect(largest).toBeGreaterThan(0.05);
       expect(Math.max(...gaps.map(({ difference }) => difference)) / largest).toBeLessThan(FORMAT_BOUNDS[precision]);
       expect(runner.description).toMatch(/read back and computed by mobileone's wasm engine.*needs a Mac/);
+    },
+  );
+
+  test.skipIf(!hasReleased).each(precisions)(
+    "Apple's published S0 gives the known answers to photos (skipped without ../shared), %s",
+    async (precision) => {
+      const { model, photos } = await releasedS0();
+      const { files, main } = await COREML.encode(model, { precision });
+      const runner = await COREML.open!(files, main);
+      let furthest = 0;
+      for (const { image, top5 } of photos) {
+        const probabilities = softmax((await runner.logits(image)).data);
+        expect(topK(probabilities, 1)[0]).toBe(top5[0]![0]);
+        for (const [label, probability] of top5)
+          furthest = Math.max(furthest, Math.abs(probabilities[label]! - probability));
+      }
+      await runner.dispose();
+      expect(furthest).toBeLessThan(FORMAT_BOUNDS[precision]);
     },
   );
 

@@ -1,7 +1,7 @@
 /**
  * The parts of Core ML's file format that are written and read, as one table: field numbers and types by message, under the
  * names of Apple's .proto files (Model, FeatureTypes and MIL, as in PyPI coremltools 9.0; see THIRD_PARTY.md). Written by hand:
- * 34 messages of the 400 or so, and TypeScript derives their types from the table. `test/engine/coremltools.py` compares it
+ * 32 messages of several hundred, and TypeScript derives their types from the table. `test/engine/check-coreml.py` compares it
  * with the descriptors in coremltools.
  */
 

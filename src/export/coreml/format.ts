@@ -26,7 +26,7 @@ function resolve(model: ModelFile, options: ExportOptions): Required<ExportOptio
   if (options.dynamicBatch)
     throw new UserError(
       "A Core ML model takes one picture at a time; its batch size can't be left open.",
-      'Leave --dynamic-batch out; on the device, predictions(from: MLBatchProvider) runs many pictures at once.',
+      'Leave dynamicBatch out; on the device, predictions(fromBatch:) runs many pictures at once.',
     );
   if (options.dynamicSize)
     throw new UserError(

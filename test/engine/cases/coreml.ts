@@ -1,12 +1,14 @@
 /** Small models for the Core ML tests, and packages damaged at random. */
-import type { ModelFile } from '../../../src/checkpoint/model-file.ts';
-import { modelGraph } from '../../../src/checkpoint/model-file.ts';
+import { existsSync, readFileSync } from 'node:fs';
+import { type ModelFile, modelGraph } from '../../../src/checkpoint/model-file.ts';
+import { loadModel } from '../../../src/checkpoint/store-node.ts';
 import { UserError } from '../../../src/core/errors.ts';
 import { type Random, random } from '../../../src/core/random.ts';
 import { sizeOf, type Tensor } from '../../../src/core/tensor.ts';
 import { MODEL_PATH, WEIGHTS_PATH } from '../../../src/engine/coreml/package.ts';
 import { COREML } from '../../../src/export/coreml/format.ts';
 import type { ExportOptions } from '../../../src/export/format.ts';
+import { evalImage } from '../../../src/images/decode-node.ts';
 import { type MobileOneConfig, VARIANTS } from '../../../src/models/mobileone.ts';
 import { lively } from './models.ts';
 
@@ -52,6 +54,33 @@ export function tinyModel(
 export function pictures(shape: readonly number[], seed = 1): Tensor {
   const rng = random(seed);
   return { shape, data: Uint8Array.from({ length: sizeOf(shape) }, () => rng.int(256)) };
+}
+
+const RELEASED = '../shared/weights/mobileone_s0_fused_apple_in1k.safetensors';
+
+export const hasReleased: boolean = existsSync(RELEASED);
+
+/** Apple's published S0 with photos as it takes them and the probabilities of their likeliest classes. */
+export async function releasedS0(): Promise<Released> {
+  const model = await loadModel(RELEASED);
+  const golden = JSON.parse(readFileSync(RELEASED.replace('.safetensors', '.golden.json'), 'utf8')) as Golden;
+  const photos: Released['photos'][0][] = [];
+  for (const { file, top5 } of golden.images.results) {
+    const data = await evalImage(`../shared/${file}`, model.preprocessing);
+    photos.push({ image: { shape: [1, 224, 224, 3], data }, top5 });
+  }
+  return { model, photos };
+}
+
+type Top5 = readonly (readonly [label: number, probability: number])[];
+
+export interface Released {
+  readonly model: ModelFile;
+  readonly photos: readonly { readonly image: Tensor; readonly top5: Top5 }[];
+}
+
+interface Golden {
+  readonly images: { readonly results: readonly { readonly file: string; readonly top5: Top5 }[] };
 }
 
 /** Changes some bytes: bits, whole bytes, numbers at the ends of their range; or cuts, doubles or removes a piece. */
