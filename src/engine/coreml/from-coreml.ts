@@ -34,10 +34,10 @@ export async function fromCoreml(files: ReadonlyMap<string, Uint8Array>, main = 
   const { specificationVersion, description = {}, mlProgram } = await decodeMessage('Model', parts.model);
   if (specificationVersion !== SPECIFICATION_VERSION)
     throw badProgram(`its specification is ${specificationVersion}, not ${SPECIFICATION_VERSION}`);
-  const main_ = mlProgram?.functions?.main;
-  const block = main_?.block_specializations?.[OPSET];
-  if (!block || main_.opset !== OPSET) throw badProgram(`it has no function main of the opset ${OPSET}`);
-  const [input, ...others] = main_.inputs ?? [];
+  const entry = mlProgram?.functions?.main;
+  const block = entry?.block_specializations?.[OPSET];
+  if (!block || entry.opset !== OPSET) throw badProgram(`it has no function main of the opset ${OPSET}`);
+  const [input, ...others] = entry.inputs ?? [];
   if (!input || others.length > 0) throw badProgram('it takes something else than one input');
   return { ...readBlock(input, block, parts, description), description };
 }

@@ -43,7 +43,7 @@ export interface MilReader {
   fail(why: string): never;
 }
 
-/** Constants of one axis: four or two whole numbers of at least `least`. */
+/** A constant of `count` whole numbers, each of at least `least`. */
 function whole(reader: MilReader, input: string, count: number, least: number): number[] {
   const { values } = reader.get(input, 'ints');
   if (values.length !== count || values.some((value) => value < least)) reader.fail(`its ${input} are ${values}`);
