@@ -10,6 +10,8 @@ export { UserError } from './core/errors.ts';
 export type { EpochMetrics, RunEvent } from './core/events.ts';
 export { type Random, random } from './core/random.ts';
 export { type Shape, type StateDict, scalar, sizeOf, type Tensor, tensor } from './core/tensor.ts';
+export { type CoremlModel, fromCoreml } from './engine/coreml/from-coreml.ts';
+export { type ToCoremlOptions, toCoreml } from './engine/coreml/to-coreml.ts';
 export {
   type Capabilities,
   type Engine,

@@ -15,6 +15,7 @@ export { hasRuntime, type OnnxSession, openOnnx, ortEngine } from './engine/ort-
 export { nodeWasmEngine, type WasmOptions } from './engine/wasm/node.ts';
 export { type Evaluation, evaluate, mostConfused, worstMistakes } from './evaluate/evaluate.ts';
 export { type Bundle, type BundleOptions, writeBundle } from './export/bundle-node.ts';
+export { COREML } from './export/coreml/format.ts';
 export { verifyOnnx } from './export/onnx/verify-node.ts';
 export { type ExportedModel, type ExportOptions, exportOnnx } from './export/onnx/write.ts';
 export { openTfliteClassifier, type TfliteClassifier } from './export/tflite/classifier-node.ts';

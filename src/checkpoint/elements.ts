@@ -1,4 +1,5 @@
 /** Element types of stored tensors: little-endian bytes to typed arrays and back. */
+import { fromFloat16 } from '../core/float16.ts';
 import type { TensorData } from '../core/tensor.ts';
 
 /** Bytes of every element type that is read, by its safetensors name. */
@@ -43,16 +44,6 @@ export function writeBytes(target: Uint8Array, offset: number, data: TensorData)
   toHostOrder(target.subarray(offset, offset + data.byteLength), data.BYTES_PER_ELEMENT);
 }
 
-/** Value of an IEEE half-precision number given as its 16 bits. */
-export function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
 /**
  * Reads little-endian elements into a new array: float64, float32, int32 and uint8 as they are, F16 and BF16 as
  * float32, other integers as int32. Returns undefined when an integer does not fit 32 bits.
@@ -68,7 +59,7 @@ export function readElements(bytes: Uint8Array, element: Element): TensorData | 
     case 'F32':
       return new Float32Array(buffer);
     case 'F16':
-      return Float32Array.from(new Uint16Array(buffer), halfToNumber);
+      return fromFloat16(new Uint16Array(buffer));
     case 'BF16':
       return new Float32Array(Uint32Array.from(new Uint16Array(buffer), (bits) => bits << 16).buffer);
     case 'I32':
