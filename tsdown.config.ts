@@ -26,6 +26,7 @@ const common = {
   target: 'es2023',
   fixedExtension: false,
   hash: false,
+  loader: { '.wasm': 'base64' },
   deps: { neverBundle },
 } as const;
 
