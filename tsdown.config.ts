@@ -45,6 +45,31 @@ export default defineConfig([
     dts: true,
     clean: ['dist/*.js', 'dist/*.d.ts'],
   },
+  // What the format `web` puts beside a model: the library as one file with its kernels, and the script of the page, which imports it.
+  {
+    ...common,
+    platform: 'browser',
+    entry: { mobileone: 'src/embed/load-web.ts' },
+    outputOptions: { codeSplitting: false },
+    minify: true,
+    outDir: 'dist/page',
+    clean: false,
+    dts: false,
+  },
+  {
+    ...common,
+    platform: 'browser',
+    entry: { page: 'src/export/web/page.ts' },
+    plugins: [
+      {
+        name: 'library-beside-the-page',
+        resolveId: (id: string) => (id.endsWith('/load-web.ts') ? { id: './mobileone.js', external: true } : undefined),
+      },
+    ],
+    outDir: 'dist/page',
+    clean: false,
+    dts: false,
+  },
   {
     ...common,
     platform: 'browser',

@@ -38,7 +38,7 @@ function toHostOrder(bytes: Uint8Array, size: number): void {
 }
 
 /** Copies a typed array into `target` at `offset` as little-endian bytes. */
-export function writeBytes(target: Uint8Array, offset: number, data: TensorData): void {
+export function writeBytes(target: Uint8Array, offset: number, data: TensorData | Uint16Array): void {
   target.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
   toHostOrder(target.subarray(offset, offset + data.byteLength), data.BYTES_PER_ELEMENT);
 }
@@ -51,6 +51,28 @@ export function halfToNumber(bits: number): number {
   if (exponent === 0) return sign * fraction * 2 ** -24;
   if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+const single = new Float32Array(1);
+const singleBits = new Uint32Array(single.buffer);
+
+/** The 16 bits of the half-precision number nearest to a float32, of two equally near the even one; infinite beyond 65504. */
+export function numberToHalf(value: number): number {
+  single[0] = value;
+  const bits = singleBits[0]!;
+  const sign = (bits >>> 16) & 0x8000;
+  const exponent = ((bits >>> 23) & 0xff) - 112;
+  const fraction = bits & 0x7fffff;
+  if (exponent === 143) return sign | (fraction ? 0x7e00 : 0x7c00);
+  if (exponent > 30) return sign | 0x7c00;
+  // Numbers below 2⁻¹⁴ are multiples of 2⁻²⁴: the implicit one is shifted in, and more bits are cut off.
+  const cut = exponent > 0 ? 13 : 14 - exponent;
+  if (cut > 24) return sign;
+  const whole = exponent > 0 ? (exponent << 23) | fraction : 0x800000 | fraction;
+  const rest = whole & ((1 << cut) - 1);
+  const half = whole >>> cut;
+  const middle = 1 << (cut - 1);
+  return sign | (half + (rest > middle || (rest === middle && half & 1) ? 1 : 0));
 }
 
 /**

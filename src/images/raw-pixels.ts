@@ -29,12 +29,12 @@ export function checkSize(name: string, width: number, height: number): void {
     );
 }
 
-/** Over white, as decoders do it. */
+/** Over white, cut off to whole numbers as libvips does it. */
 function flatten(data: Uint8Array, channels: number): Uint8Array {
   const out = new Uint8Array(data.length);
   for (let i = 0; i < data.length; i += channels) {
     const alpha = data[i + channels - 1]!;
-    for (let c = 0; c < channels - 1; c++) out[i + c] = Math.round((data[i + c]! * alpha + 255 * (255 - alpha)) / 255);
+    for (let c = 0; c < channels - 1; c++) out[i + c] = Math.trunc((data[i + c]! * alpha + 255 * (255 - alpha)) / 255);
     out[i + channels - 1] = 255;
   }
   return out;
