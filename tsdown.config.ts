@@ -17,6 +17,7 @@ const neverBundle = [
   'onnx-buf',
   /^@bufbuild\//,
   'yaml',
+  'rolldown',
   /^node:/,
 ];
 
@@ -91,6 +92,7 @@ export default defineConfig([
       'bench-side': 'bench/side.ts',
       'bench-kernels': 'bench/kernels.ts',
       bench: 'bench/main.ts',
+      'bundle-size': 'bench/bundle-size.ts',
     }),
     outDir: 'build',
     clean: false,

@@ -77,7 +77,7 @@ export interface ImageModel<Image> {
   /** Numbers of an embedding. */
   readonly embeddingSize: number;
   readonly description: ModelDescription;
-  /** What computes, on how many threads, and why on one: e.g. `wasm, relaxed SIMD (fused multiply-add), 128 bit; 4 threads`. */
+  /** What computes, on how many threads, and why on one: e.g. `wasm, relaxed SIMD (fused multiply-add), 128 bit, 4 threads`. */
   readonly runtime: string;
   /** Frees memory and ends threads; nothing can be asked afterwards. */
   dispose(): Promise<void>;
@@ -151,6 +151,8 @@ export async function openModel<Image>(
   };
 
   const { description: runs, threads } = engine.capabilities();
+  // Where there can be one thread only, the engine says why, and so how many.
+  const counted = threads === 1 ? '1 thread' : `${threads} threads`;
   return {
     classify: asking<Prediction[], ClassifyOptions>(({ logits }, options) => {
       const { topK: most = multiLabel ? classes.length : 5, threshold = multiLabel ? 0.5 : 0 } = options;
@@ -165,7 +167,7 @@ export async function openModel<Image>(
     inputSize: size,
     embeddingSize,
     description,
-    runtime: `${runs}; ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+    runtime: runs.includes(counted) ? runs : `${runs}, ${counted}`,
     dispose: () => program.dispose(),
   };
 }

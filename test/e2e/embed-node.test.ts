@@ -72,7 +72,7 @@ test.each(Object.entries(SOURCES))('a model from %s', async (_, source) => {
   const image = at('pictures', 'plain.png');
   near(await loaded.classify(image), await model.classify(image));
   expect(progress.at(-1)![0]).toBe(progress.at(-1)![1]);
-  expect(loaded.runtime).toMatch(/^wasm, .*; 1 thread$/);
+  expect(loaded.runtime).toMatch(/^wasm, .*, 1 thread$/);
   await loaded.dispose();
 });
 

@@ -15,6 +15,13 @@ export interface WebDescription extends ModelDescription {
   readonly bound: number;
 }
 
+/** Metrics that mean something to a visitor, in percent. */
+const MEASURES: Readonly<Record<string, string>> = {
+  valTop1: 'top-1',
+  valTop5: 'top-5',
+  valMap: 'mean average precision',
+};
+
 function* factsOf(description: WebDescription, runtime: string): Generator<readonly [string, string]> {
   const { name, parameters, bytes, precision, classes, multiLabel, preprocessing, metrics, proof, info } = description;
   yield ['Model', `${name}, ${(parameters / 1e6).toFixed(2)} million parameters, fused`];
@@ -22,7 +29,9 @@ function* factsOf(description: WebDescription, runtime: string): Generator<reado
   yield ['Input', `${preprocessing.size} × ${preprocessing.size} pixels, the center of the image`];
   const few = classes.length > 20 ? `${classes.slice(0, 20).join(', ')} …` : classes.join(', ');
   yield ['Classes', `${classes.length}${multiLabel ? ', several may hold' : ''}: ${few}`];
-  const measured = Object.entries(metrics).map(([key, value]) => `${key} ${Number(value.toPrecision(4))}`);
+  const measured = Object.entries(MEASURES).flatMap(([key, name]) =>
+    metrics[key] === undefined ? [] : [`${name} ${metrics[key].toFixed(1)} %`],
+  );
   if (measured.length > 0) yield ['Measured', measured.join(', ')];
   if (proof)
     yield [

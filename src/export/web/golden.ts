@@ -24,6 +24,8 @@ export async function checkGolden(model: ImageModel<WebImage>, bound: number): P
     worst = Math.max(worst, difference);
     if (difference <= bound) agreeing++;
   }
-  const all = agreeing === entries.length;
-  return `${all ? '✓' : '✗'} ${agreeing} of ${entries.length} golden images give the expected logits in this browser: the largest difference is ${worst.toExponential(1)} of the largest logit (allowed: ${bound.toExponential(0)}).`;
+  const sign = agreeing === entries.length ? '✓' : '✗';
+  const difference =
+    worst === 0 ? 'there is no difference' : `the largest difference is ${worst.toExponential(1)} of the largest logit`;
+  return `${sign} ${agreeing} of ${entries.length} golden images give the expected logits in this browser: ${difference} (allowed: ${bound.toExponential(0)}).`;
 }

@@ -58,7 +58,7 @@ ${STYLE}
 <h2 id="answer">What the model sees</h2>
 <p id="status" class="unseen" role="status" aria-live="polite"></p>
 <ol id="answers" aria-labelledby="answer"></ol>
-<p id="time" class="hint"></p>
+<p id="time" class="hint">No picture yet.</p>
 </section>
 </div>
 <section aria-labelledby="about">

@@ -28,7 +28,7 @@ ol{list-style:none;margin:0;padding:0}
 li{display:grid;grid-template-columns:1fr auto;gap:2px 12px;padding:9px 0;border-bottom:1px solid var(--line)}
 li span{overflow-wrap:anywhere}
 li b{font-variant-numeric:tabular-nums}
-li i{grid-column:1/-1;grid-row:2;height:8px;border-radius:4px;background:linear-gradient(var(--accent),var(--accent)) 0/calc(100%*var(--share)) 100% no-repeat var(--card)}
+li i{grid-column:1/-1;grid-row:2;height:8px;border-radius:4px;background:linear-gradient(var(--accent),var(--accent)) 0/calc(100%*var(--share)) 100% no-repeat var(--line)}
 li:first-child span{font-weight:600}
 #problem:not(:empty){color:var(--bad);border:1px solid var(--bad);border-radius:8px;padding:10px 14px;margin:0 0 20px}
 #golden:empty{display:none}
