@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { halfToNumber } from '../../src/checkpoint/elements.ts';
+import { halfToNumber, numberToHalf } from '../../src/checkpoint/elements.ts';
 import { decodeSafetensors, encodeSafetensors } from '../../src/checkpoint/safetensors.ts';
 import { UserError } from '../../src/core/errors.ts';
 import { sizeOf, type Tensor, type TensorData } from '../../src/core/tensor.ts';
@@ -104,6 +104,43 @@ test('half precision: subnormals, infinities, NaN', () => {
     65504,
   ]);
   expect(halfToNumber(0x7e00)).toBeNaN();
+});
+
+test('every number of half precision is written as it was read', () => {
+  for (let bits = 0; bits < 0x10000; bits++) {
+    const value = halfToNumber(bits);
+    if (!Number.isNaN(value)) expect(numberToHalf(value)).toBe(bits);
+  }
+  expect(halfToNumber(numberToHalf(Number.NaN))).toBeNaN();
+});
+
+test('float32 becomes the nearest number of half precision, of two equally near the even one', () => {
+  const finite = fc.float({ noNaN: true, min: -65519, max: 65519 });
+  fc.assert(
+    fc.property(finite, (value) => {
+      const bits = numberToHalf(value);
+      const error = Math.abs(halfToNumber(bits) - value);
+      const near = bits & 0x7fff ? [bits - 1, bits + 1] : [bits + 1];
+      for (const other of near.filter((one) => (one & 0x7fff) < 0x7c00)) {
+        const distance = Math.abs(halfToNumber(other) - value);
+        expect(error < distance || (error === distance && bits % 2 === 0)).toBe(true);
+      }
+    }),
+  );
+  expect(halfToNumber(numberToHalf(65520))).toBe(Infinity);
+});
+
+test('tensors are stored in half precision if asked for; integers and float64 as they are', () => {
+  const state = new Map<string, Tensor>([
+    ['w', { shape: [2], data: Float32Array.of(1.0004, -(2 ** -20)) }],
+    ['i', { shape: [1], data: Int32Array.of(70000) }],
+    ['d', { shape: [1], data: Float64Array.of(0.1) }],
+  ]);
+  const { tensors } = decodeSafetensors(encodeSafetensors(state, {}, 'F16'));
+  expect(tensors.get('w')!.data).toEqual(Float32Array.of(1, -(2 ** -20)));
+  expect([tensors.get('i'), tensors.get('d')]).toEqual([state.get('i'), state.get('d')]);
+  const beyond = new Map([['w', { shape: [1], data: Float32Array.of(1e5) }]]);
+  expect(() => encodeSafetensors(beyond, {}, 'F16')).toThrow(/"w" has values beyond 65504/);
 });
 
 const good = encodeSafetensors(new Map([['w', { shape: [4], data: Float32Array.of(1, 2, 3, 4) }]]));
