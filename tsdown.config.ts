@@ -17,6 +17,7 @@ const neverBundle = [
   'onnx-buf',
   /^@bufbuild\//,
   'yaml',
+  'rolldown',
   /^node:/,
 ];
 
@@ -26,6 +27,7 @@ const common = {
   target: 'es2023',
   fixedExtension: false,
   hash: false,
+  loader: { '.wasm': 'base64' },
   deps: { neverBundle },
 } as const;
 
@@ -43,6 +45,31 @@ export default defineConfig([
     outDir: 'dist',
     dts: true,
     clean: ['dist/*.js', 'dist/*.d.ts'],
+  },
+  // What the format `web` puts beside a model: the library as one file with its kernels, and the script of the page, which imports it.
+  {
+    ...common,
+    platform: 'browser',
+    entry: { mobileone: 'src/embed/load-web.ts' },
+    outputOptions: { codeSplitting: false },
+    minify: true,
+    outDir: 'dist/page',
+    clean: false,
+    dts: false,
+  },
+  {
+    ...common,
+    platform: 'browser',
+    entry: { page: 'src/export/web/page.ts' },
+    plugins: [
+      {
+        name: 'library-beside-the-page',
+        resolveId: (id: string) => (id.endsWith('/load-web.ts') ? { id: './mobileone.js', external: true } : undefined),
+      },
+    ],
+    outDir: 'dist/page',
+    clean: false,
+    dts: false,
   },
   {
     ...common,
@@ -65,6 +92,7 @@ export default defineConfig([
       'bench-side': 'bench/side.ts',
       'bench-kernels': 'bench/kernels.ts',
       bench: 'bench/main.ts',
+      'bundle-size': 'bench/bundle-size.ts',
     }),
     outDir: 'build',
     clean: false,

@@ -1,4 +1,7 @@
-/** Generates the tiles and compiles all builds to dist/kernels: baseline SIMD, relaxed SIMD (fused multiply-add), and wide (relaxed, for 256 bits). */
+/**
+ * Generates the tiles and compiles all builds to dist/kernels: baseline SIMD, relaxed SIMD (fused multiply-add), and wide (relaxed, for
+ * 256 bits); and the first two once more without training, for web pages that only classify.
+ */
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
@@ -8,12 +11,14 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 mkdirSync(new URL('../dist/kernels', import.meta.url), { recursive: true });
 
 const RELAXED = ['--enable', 'relaxed-simd'];
-for (const [name, wide, features] of [
-  ['wide', true, RELAXED],
-  ['relaxed', false, RELAXED],
-  ['baseline', false, []],
-]) {
-  generate({ wide });
+for (const [name, { wide = false, trains = true, features = RELAXED }] of Object.entries({
+  wide: { wide: true },
+  relaxed: {},
+  baseline: { features: [] },
+  'relaxed-inference': { trains: false },
+  'baseline-inference': { trains: false, features: [] },
+})) {
+  generate({ wide, trains });
   const { error, stderr } = await asc.main([
     'kernels/main.ts',
     '--baseDir',

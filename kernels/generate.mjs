@@ -193,8 +193,8 @@ export function ${name}(${signature}): void {
 
 const header = '// Written by kernels/generate.mjs; do not edit.\n';
 
-/** Writes all generated sources for one build; \`wide\`: for V8's revectorizer. */
-export function generate({ wide }) {
+/** Writes all generated sources for one build; `wide`: for V8's revectorizer; `trains`: with the instructions of a training step. */
+export function generate({ wide, trains }) {
   const shapes = wide
     ? [6, 1].flatMap((mr) => [
         [mr, 4],
@@ -207,6 +207,10 @@ export function generate({ wide }) {
   const write = (file, text) => writeFileSync(new URL(`generated/${file}`, import.meta.url), header + text);
 
   write('width.ts', `/** Columns of a panel of packed kernels. */\nexport const PANEL: i32 = ${wide ? 16 : 8};\n`);
+  write(
+    'trains.ts',
+    `/** Whether this build has the instructions of a training step. */\nexport const TRAINS: bool = ${trains};\n`,
+  );
   write(
     'gemm.ts',
     `${imports}

@@ -10,6 +10,9 @@ export type { Dataset, EncodedPart, Part, PixelPart, Sample, SplitDataset } from
 export { readSplitData } from './data/held-out-node.ts';
 export { readData } from './data/readers/data-node.ts';
 export { readFolder } from './data/readers/folder-node.ts';
+export { load, type NodeImage } from './embed/load-node.ts';
+export type { Ask, ClassifyOptions, ImageModel, ImageOptions, ModelDescription, Prediction } from './embed/model.ts';
+export type { LoadOptions, ModelSource } from './embed/source.ts';
 export { openTflite, type TfliteSession } from './engine/litert-node.ts';
 export { hasRuntime, type OnnxSession, openOnnx, ortEngine } from './engine/ort-node.ts';
 export { nodeWasmEngine, type WasmOptions } from './engine/wasm/node.ts';
@@ -22,6 +25,7 @@ export { openTfliteClassifier, type TfliteClassifier } from './export/tflite/cla
 export { TFLITE } from './export/tflite/format-node.ts';
 export { decodeImage, evalImage } from './images/decode-node.ts';
 export { DEFAULT_PREPROCESSING, type Preprocessing } from './images/preprocess.ts';
+export type { RawPixels } from './images/raw-pixels.ts';
 export * from './index.ts';
 export { type Phase, phaseAt } from './recipe/curriculum.ts';
 export { DEFAULT_RECIPE } from './recipe/fields.ts';

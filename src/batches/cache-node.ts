@@ -10,7 +10,8 @@ import { UserError } from '../core/errors.ts';
 import { cacheFolder } from '../data/cache-folder-node.ts';
 import { type Place, placeOf, sampleName } from '../data/dataset.ts';
 import { decodeSample } from '../data/decode-sample-node.ts';
-import { evalCrop, loadSharp } from '../images/decode-node.ts';
+import { loadSharp } from '../images/decode-node.ts';
+import { evalCrop } from '../images/eval-crop.ts';
 import type { PixelImage } from '../images/resize.ts';
 import { openPixelFile, type PixelFile } from './pixel-file-node.ts';
 

@@ -39,7 +39,7 @@ function toHostOrder(bytes: Uint8Array, size: number): void {
 }
 
 /** Copies a typed array into `target` at `offset` as little-endian bytes. */
-export function writeBytes(target: Uint8Array, offset: number, data: TensorData): void {
+export function writeBytes(target: Uint8Array, offset: number, data: TensorData | Uint16Array): void {
   target.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
   toHostOrder(target.subarray(offset, offset + data.byteLength), data.BYTES_PER_ELEMENT);
 }

@@ -48,8 +48,11 @@ export function modelGraph(config: MobileOneConfig, form: Form): Graph {
   return form === 'fused' ? fuseGraph(graph) : graph;
 }
 
-/** Writes a model file; parameters that the graph does not have (momentum and the like) are left out. */
-export function encodeModel(model: ModelFile): Uint8Array {
+/**
+ * Writes a model file; parameters that the graph does not have (momentum and the like) are left out. With F16, weights are
+ * stored in half precision.
+ */
+export function encodeModel(model: ModelFile, floats: 'F32' | 'F16' = 'F32'): Uint8Array {
   const { config, variant, form, classes, multiLabel, preprocessing, graph, metrics, proof } = model;
   const names = Object.keys(graph.params);
   const state = new Map(names.flatMap((name) => (model.state.has(name) ? [[name, model.state.get(name)!]] : [])));
@@ -67,7 +70,7 @@ export function encodeModel(model: ModelFile): Uint8Array {
     proof,
     info,
   };
-  return encodeSafetensors(toFloat32(state), { format: 'pt', [MODEL_KEY]: JSON.stringify(description) });
+  return encodeSafetensors(toFloat32(state), { format: 'pt', [MODEL_KEY]: JSON.stringify(description) }, floats);
 }
 
 /**

@@ -3,6 +3,7 @@
  * little-endian data without holes. Reading trusts nothing: a file that breaks a rule is a UserError.
  */
 import { UserError } from '../core/errors.ts';
+import { toFloat16 } from '../core/float16.ts';
 import {
   type DType,
   dtypeOf,
@@ -20,6 +21,26 @@ const METADATA = '__metadata__';
 
 const ELEMENT_OF: Readonly<Record<DType, Element>> = { float64: 'F64', float32: 'F32', int32: 'I32', uint8: 'U8' };
 
+interface Stored {
+  readonly dtype: Element;
+  readonly shape: Shape;
+  readonly data: TensorData | Uint16Array;
+}
+
+const asStored = (tensor: Tensor): Stored => ({ ...tensor, dtype: ELEMENT_OF[dtypeOf(tensor)] });
+
+function toHalf(name: string, tensor: Tensor): Stored {
+  const { shape, data } = tensor;
+  if (!(data instanceof Float32Array)) return asStored(tensor);
+  const halves = toFloat16(data);
+  if (halves.some((half) => (half & 0x7c00) === 0x7c00))
+    throw new UserError(
+      `${quote(name)} has values beyond 65504, which half precision does not hold.`,
+      'Write the file in fp32.',
+    );
+  return { dtype: 'F16', shape, data: halves };
+}
+
 interface Entry {
   readonly name: string;
   readonly dtype: Element;
@@ -30,19 +51,27 @@ interface Entry {
 
 /**
  * Writes tensors as one safetensors file: the header padded to 8 bytes, biggest element type first and then by name,
- * so that all data is aligned and the same state always gives the same bytes.
+ * so that all data is aligned and the same state always gives the same bytes. With F16, float32 is rounded to half precision; a
+ * UserError for a value that it does not hold.
  */
-export function encodeSafetensors(tensors: StateDict, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
-  const ordered = [...tensors].sort(
+export function encodeSafetensors(
+  tensors: StateDict,
+  metadata: Readonly<Record<string, string>> = {},
+  floats: 'F32' | 'F16' = 'F32',
+): Uint8Array {
+  const stored = [...tensors].map(
+    ([name, tensor]) => [name, floats === 'F16' ? toHalf(name, tensor) : asStored(tensor)] as const,
+  );
+  const ordered = stored.sort(
     ([a, x], [b, y]) => y.data.BYTES_PER_ELEMENT - x.data.BYTES_PER_ELEMENT || (a < b ? -1 : 1),
   );
   const header: [string, unknown][] = Object.keys(metadata).length > 0 ? [[METADATA, metadata]] : [];
   let end = 0;
-  for (const [name, { shape, data }] of ordered) {
+  for (const [name, { dtype, shape, data }] of ordered) {
     if (name === METADATA) throw new TypeError(`a tensor cannot be named ${METADATA}`);
     const start = end;
     end += data.byteLength;
-    header.push([name, { dtype: ELEMENT_OF[dtypeOf({ shape, data })], shape, data_offsets: [start, end] }]);
+    header.push([name, { dtype, shape, data_offsets: [start, end] }]);
   }
   const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
   const dataStart = 8 + Math.ceil(json.length / 8) * 8;

@@ -16,11 +16,10 @@ import { writeAtomic } from './write-node.ts';
 
 export { type WriteSteps, writeAtomic } from './write-node.ts';
 
-/** Reads a file and decodes it, with its path put before any complaint. */
-async function readWith<T>(path: string, decode: (bytes: Uint8Array) => T): Promise<T> {
-  let bytes: Uint8Array;
+/** The bytes of a file; a UserError that says why where it can't be read. */
+export async function readBytes(path: string): Promise<Uint8Array> {
   try {
-    bytes = await readFile(path);
+    return await readFile(path);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const why =
@@ -29,6 +28,11 @@ async function readWith<T>(path: string, decode: (bytes: Uint8Array) => T): Prom
       ] ?? message;
     throw new UserError(`${path} can't be read: ${why}.`, 'Check the path.');
   }
+}
+
+/** Reads a file and decodes it, with its path put before any complaint. */
+async function readWith<T>(path: string, decode: (bytes: Uint8Array) => T): Promise<T> {
+  const bytes = await readBytes(path);
   try {
     return decode(bytes);
   } catch (error) {
@@ -72,10 +76,13 @@ export async function saveModel(path: string, model: ModelFile): Promise<void> {
   await writeAtomic(path, encodeModel(model));
 }
 
-/** Reads a model: a model file, a checkpoint of Apple's code or timm, or a training checkpoint (its EMA weights). */
+/** Decodes a model: a model file, a checkpoint of Apple's code or timm, or a training checkpoint (its EMA weights). */
+export function decodeAnyModel(bytes: Uint8Array): ModelFile {
+  const checkpoint = isCheckpoint(readSafetensorsMetadata(bytes));
+  return checkpoint ? checkpointModel(decodeCheckpoint(bytes)) : decodeModel(bytes);
+}
+
+/** Reads a model, as `decodeAnyModel` knows them. */
 export async function loadModel(path: string): Promise<ModelFile> {
-  return await readWith(path, (bytes) => {
-    const checkpoint = isCheckpoint(readSafetensorsMetadata(bytes));
-    return checkpoint ? checkpointModel(decodeCheckpoint(bytes)) : decodeModel(bytes);
-  });
+  return await readWith(path, decodeAnyModel);
 }

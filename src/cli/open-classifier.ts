@@ -2,9 +2,9 @@
 import { existsSync, statSync } from 'node:fs';
 import type { ModelFile } from '../checkpoint/model-file.ts';
 import { UserError } from '../core/errors.ts';
+import { compileClassifier } from '../embed/compile.ts';
 import { autoThreads } from '../engine/wasm/auto-threads-node.ts';
 import type { Classifier } from '../evaluate/evaluate.ts';
-import { compileClassifier } from './classifier.ts';
 import { openEngine, threadCount } from './open-engine.ts';
 import { type OpenedModel, openModel } from './open-model.ts';
 

@@ -1,7 +1,8 @@
 /** Mean and standard deviation of each channel over all pixels of images, as evaluation sees them. */
 import { availableParallelism } from 'node:os';
 import { UserError } from '../core/errors.ts';
-import { evalCrop, loadSharp } from '../images/decode-node.ts';
+import { loadSharp } from '../images/decode-node.ts';
+import { evalCrop } from '../images/eval-crop.ts';
 import type { Preprocessing } from '../images/preprocess.ts';
 import type { Sample } from './dataset.ts';
 import { decodeSample } from './decode-sample-node.ts';

@@ -2,8 +2,9 @@
 import type { Sharp, SharpOptions } from 'sharp';
 import { UserError } from '../core/errors.ts';
 import { convertChannels, hasAlpha } from './channels.ts';
-import { evalGeometry, type Preprocessing } from './preprocess.ts';
-import { type PixelImage, resizeRegion } from './resize.ts';
+import { evalCrop } from './eval-crop.ts';
+import type { Preprocessing } from './preprocess.ts';
+import type { PixelImage } from './resize.ts';
 import { describeBytes, sniffImage } from './sniff.ts';
 import { readHead } from './sniff-node.ts';
 
@@ -101,16 +102,6 @@ export async function decodeImage(input: string | Uint8Array, options: DecodeOpt
     if (error instanceof UserError) throw error;
     return refuse(input, nameOf(input, options), error as Error);
   }
-}
-
-/** Resizes and crops a decoded image as evaluation does: [size, size, channels] bytes. */
-export function evalCrop(image: PixelImage, preprocessing: Pick<Preprocessing, 'size' | 'cropPct'>): Uint8Array {
-  const { size } = preprocessing;
-  const { resized, crop } = evalGeometry(image.width, image.height, preprocessing);
-  const out = new Uint8Array(size * size * image.channels);
-  const whole = { x: 0, y: 0, width: image.width, height: image.height };
-  resizeRegion(image, whole, { out, offset: 0, width: size, height: size }, { resized, x: crop.x, y: crop.y });
-  return out;
 }
 
 /** Reads an image as evaluation sees it, with as many channels as `mean` has numbers (default RGB): [size, size, channels] bytes. */

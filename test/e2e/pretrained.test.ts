@@ -2,9 +2,10 @@
  * Apple's released S0 (fused) on real photos: decoding, preprocessing, recognition of the file and the wasm engine against
  * probabilities made with ONNX Runtime. Needs the weights and photos in ../shared; skipped, saying so, without them.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { loadModel } from '../../src/checkpoint/store-node.ts';
+import { load } from '../../src/embed/load-node.ts';
 import { loadState } from '../../src/engine/engine.ts';
 import { nodeWasmEngine } from '../../src/engine/wasm/node.ts';
 import { softmax, topK } from '../../src/evaluate/metrics.ts';
@@ -49,5 +50,32 @@ test.skipIf(!existsSync(WEIGHTS))(
       for (const [label, probability] of top5) expect(Math.abs(probabilities[label]! - probability)).toBeLessThan(1e-4);
     }
     await program.dispose();
+  },
+);
+
+const PHOTOS = '../shared/data/clothing/test';
+
+test.skipIf(!existsSync(WEIGHTS) || !existsSync(PHOTOS))(
+  'of embeddings, the nearest is most often of the same class, which the network never learned (skipped without ../shared)',
+  async () => {
+    const model = await load(WEIGHTS);
+    const photos = readdirSync(PHOTOS).flatMap((label) =>
+      readdirSync(`${PHOTOS}/${label}`)
+        .sort()
+        .slice(0, 6)
+        .map((name) => ({ label, path: `${PHOTOS}/${label}/${name}` })),
+    );
+    const vectors = (await model.embed(photos.map(({ path }) => path))).map((vector) => {
+      const length = Math.hypot(...vector);
+      return vector.map((value) => value / length);
+    });
+    const right = vectors.filter((vector, i) => {
+      const similar = vectors.map((other, j) => (i === j ? -1 : vector.reduce((sum, x, k) => sum + x * other[k]!, 0)));
+      return photos[similar.indexOf(Math.max(...similar))]!.label === photos[i]!.label;
+    });
+    const classes = new Set(photos.map(({ label }) => label)).size;
+    expect(classes).toBe(10);
+    expect(right.length / photos.length).toBeGreaterThan(0.5);
+    await model.dispose();
   },
 );

@@ -121,7 +121,6 @@ test.skipIf(!chromiumReady).each<[string, number, Parameters<typeof casesInChrom
     { isolated: false },
     /1 thread: the page is not cross-origin isolated/,
   ],
-  ['in the page itself', 1, { page: PLAIN_PAGE }, /1 thread: open the engine in a worker to use more/],
   [
     'where blobs are no workers',
     1,
@@ -137,9 +136,25 @@ test.skipIf(!chromiumReady).each<[string, number, Parameters<typeof casesInChrom
   expect(descriptions[0]).toMatch(/; 1$/);
 });
 
-test.skipIf(!chromiumReady)('Chromium: a kernel thread that dies ends the run with a message', async () => {
+test.skipIf(!chromiumReady)('Chromium in the page itself: the page leads threads that are all workers', async () => {
+  const setup = {
+    builds: ['relaxed'],
+    threads: [1, 2],
+    share: 0.05,
+    properties: rounds(ENGINE_PROPERTIES.length),
+  } as const;
+  const { passed, failures, descriptions } = await casesInChromium(setup, { page: PLAIN_PAGE });
+  expect(failures).toEqual([]);
+  expect(passed).toBe(setup.properties);
+  expect(descriptions.map((text) => text.split('; ')[1])).toEqual(['1', '2']);
+});
+
+test.skipIf(!chromiumReady).each([
+  ['a worker', WORKER_PAGE],
+  ['the page itself', PLAIN_PAGE],
+])('Chromium in %s: a kernel thread that dies ends the run with a message', async (_, page) => {
   const broken = breaking('throw new WebAssembly.RuntimeError("unreachable");');
-  const { failures } = await casesInChromium({ builds: ['relaxed'], threads: [2, 3], share: 0, broken });
+  const { failures } = await casesInChromium({ builds: ['relaxed'], threads: [2, 3], share: 0, broken }, { page });
   const end = (threads: number): unknown =>
     expect.stringMatching(`A thread of the engine stopped .thread . of ${threads}: .*unreachable`);
   expect(failures).toEqual([end(2), end(2), end(3), end(3)]);

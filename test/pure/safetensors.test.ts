@@ -94,6 +94,19 @@ test('other element types become float32 or int32', () => {
   expect(tensors.get('short')!.data).toEqual(Int32Array.of(-2));
 });
 
+test('tensors are stored in half precision if asked for; integers and float64 as they are', () => {
+  const state = new Map<string, Tensor>([
+    ['w', { shape: [2], data: Float32Array.of(1.0004, -(2 ** -20)) }],
+    ['i', { shape: [1], data: Int32Array.of(70000) }],
+    ['d', { shape: [1], data: Float64Array.of(0.1) }],
+  ]);
+  const { tensors } = decodeSafetensors(encodeSafetensors(state, {}, 'F16'));
+  expect(tensors.get('w')!.data).toEqual(Float32Array.of(1, -(2 ** -20)));
+  expect([tensors.get('i'), tensors.get('d')]).toEqual([state.get('i'), state.get('d')]);
+  const beyond = new Map([['w', { shape: [1], data: Float32Array.of(1e5) }]]);
+  expect(() => encodeSafetensors(beyond, {}, 'F16')).toThrow(/"w" has values beyond 65504/);
+});
+
 const good = encodeSafetensors(new Map([['w', { shape: [4], data: Float32Array.of(1, 2, 3, 4) }]]));
 const HOSTILE: Record<string, Uint8Array> = {
   empty: new Uint8Array(0),

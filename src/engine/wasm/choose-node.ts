@@ -1,5 +1,6 @@
 /** Chooses the kernels for this machine: the fastest build that computes right. */
 import { type CompiledKernels, compileKernels, HAS_REVECTORIZER, type SimdBuild } from './compile-node.ts';
+import { RULES } from './lower/rules.ts';
 import type { Kernels } from './platform.ts';
 import { sameBits } from './self-test.ts';
 import { startThreads } from './threads-node.ts';
@@ -58,6 +59,7 @@ function candidates(kernels: CompiledKernels): Candidate<CompiledKernels>[] {
 
 function describe({ kernels, tile, instantiate }: Candidate<CompiledKernels>, note = ''): Kernels {
   return {
+    rules: RULES,
     description: FEATURES[kernels.build] + note,
     tuning: `${tile}×${kernels.build === 'wide' ? 16 : 8} tile`,
     start: (memory, threads) => startThreads({ module: kernels.module, memory, threads, tile, instantiate }),

@@ -6,7 +6,6 @@ import { expandBranches } from '../../graph/passes/branches.ts';
 import { updatesParameters } from '../../graph/state.ts';
 import { type CompileOptions, type Engine, threadsOf, unsupportedNodes } from '../engine.ts';
 import { choosePlan, type FitOptions, memoryOf } from './fit.ts';
-import { RULES } from './lower/rules.ts';
 import { MAX_MEMORY_BYTES } from './memory.ts';
 import type { Kernels } from './platform.ts';
 import { allocate, makeProgram } from './program.ts';
@@ -25,26 +24,28 @@ export function makeWasmEngine(kernels: Kernels, defaultThreads: number): Engine
   const engine: Engine = {
     name: 'wasm',
     capabilities: () => ({
-      ops: new Set(Object.keys(RULES) as OpKind[]),
+      ops: new Set(Object.keys(kernels.rules) as OpKind[]),
       description: `wasm, ${kernels.description}`,
       tuning: kernels.tuning,
       threads: defaultThreads,
     }),
     async compile(graph, options) {
-      const full = complete(graph, options);
+      const prepared = prepareGraph(graph);
+      const full = complete(prepared, options);
       let memory: WebAssembly.Memory | undefined;
-      const plan = choosePlan(prepareGraph(graph), full, (bytes) => {
+      const plan = choosePlan(prepared, full, (bytes) => {
         memory = bytes <= full.memoryLimit ? allocate(bytes) : undefined;
         return memory !== undefined;
       });
       return await makeProgram(plan, memory!, kernels, full.threads);
     },
     plan(graph, options) {
-      const full = complete(graph, options);
-      return memoryOf(choosePlan(prepareGraph(graph), full, (bytes) => bytes <= full.memoryLimit));
+      const prepared = prepareGraph(graph);
+      const full = complete(prepared, options);
+      return memoryOf(choosePlan(prepared, full, (bytes) => bytes <= full.memoryLimit));
     },
   };
-  /** Options with their defaults, once it is known that every op can be run. */
+  /** Options with their defaults, once it is known that every op of the prepared graph can be run. */
   const complete = (graph: Graph, options: CompileOptions): FitOptions => {
     const missing = unsupportedNodes(engine, graph);
     if (missing.length) throw new TypeError(`the wasm engine can't run ${missing.join(', ')}`);
@@ -52,7 +53,14 @@ export function makeWasmEngine(kernels: Kernels, defaultThreads: number): Engine
     if (kernels.obstacle && threads > 1)
       throw new UserError(`The engine has 1 thread here: ${kernels.obstacle}.`, 'Leave threads at auto.');
     const { dims, repConv, recompute = 'auto', memoryLimit = MAX_MEMORY_BYTES } = options;
-    return { dims, repConv, threads, recompute, memoryLimit: Math.min(memoryLimit, MAX_MEMORY_BYTES) };
+    return {
+      rules: kernels.rules,
+      dims,
+      repConv,
+      threads,
+      recompute,
+      memoryLimit: Math.min(memoryLimit, MAX_MEMORY_BYTES),
+    };
   };
   return engine;
 }

@@ -3,6 +3,7 @@ import { INSTRUCTION_WORDS } from '../../../kernels/opcodes.ts';
 import { type BoundGraph, bind, type Dims } from '../../graph/bind.ts';
 import type { Graph } from '../../graph/graph.ts';
 import { type MemoryPlan, type RecomputeChoice, type RepConvChoice, TooLargeError } from '../engine.ts';
+import type { Rules } from './lower/inference-rules.ts';
 import { type Lowered, lower } from './lower/lower.ts';
 import { MAX_MEMORY_BYTES, planMemory } from './memory.ts';
 
@@ -10,6 +11,7 @@ import { MAX_MEMORY_BYTES, planMemory } from './memory.ts';
 const RECOMPUTE_ABOVE_BYTES = 2 ** 31;
 
 export interface FitOptions {
+  readonly rules: Rules;
   readonly dims: Dims;
   readonly threads: number;
   readonly repConv?: RepConvChoice | undefined;
@@ -35,8 +37,8 @@ export function memoryOf({ lowered, transient }: Plan): MemoryPlan {
 }
 
 /** Plans a program with or without recomputing; its buffers have their addresses. */
-function planWith(bound: BoundGraph, { threads, repConv = 'auto' }: FitOptions, recompute: boolean): Plan {
-  const lowered = lower(bound, threads, { repConv, recompute });
+function planWith(bound: BoundGraph, { rules, threads, repConv = 'auto' }: FitOptions, recompute: boolean): Plan {
+  const lowered = lower(bound, threads, { rules, repConv, recompute });
   const { transient, total: listAt } = planMemory(lowered.buffers);
   const instructions = lowered.main.length + lowered.preparation.length;
   return { bound, lowered, transient, listAt, total: listAt + instructions * INSTRUCTION_WORDS * 4 };

@@ -6,6 +6,7 @@ import type { MemoryPlan, RepConvChoice } from '../engine.ts';
 import { prepareGraph } from './engine.ts';
 import { choosePlan, memoryOf } from './fit.ts';
 import type { NodePlan } from './lower/lower.ts';
+import { RULES } from './lower/rules.ts';
 import { MAX_MEMORY_BYTES } from './memory.ts';
 
 export interface ProgramPlan {
@@ -21,7 +22,7 @@ export interface PlanOptions {
 
 /** Plans a graph as it would be compiled, however large it is. */
 export function planProgram(graph: Graph, { dims, threads, repConv }: PlanOptions): ProgramPlan {
-  const options = { dims, threads, repConv, recompute: 'auto', memoryLimit: MAX_MEMORY_BYTES } as const;
+  const options = { rules: RULES, dims, threads, repConv, recompute: 'auto', memoryLimit: MAX_MEMORY_BYTES } as const;
   const plan = choosePlan(prepareGraph(graph), options, () => true);
   return { nodes: plan.lowered.nodes, memory: memoryOf(plan) };
 }

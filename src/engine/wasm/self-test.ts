@@ -12,6 +12,7 @@ import { withPreprocess } from '../../models/preprocess.ts';
 import { trainStep } from '../../step/train-step.ts';
 import { loadState } from '../engine.ts';
 import { makeWasmEngine } from './engine.ts';
+import { RULES } from './lower/rules.ts';
 import type { KernelExports } from './platform.ts';
 
 interface Subject {
@@ -140,6 +141,7 @@ function otherOps(): SelfTestCase {
 
 async function bitsOf(subject: Subject, { graph, state, dims, feeds }: SelfTestCase): Promise<Int32Array[]> {
   const kernels = {
+    rules: RULES,
     description: '',
     tuning: '',
     async start(memory: WebAssembly.Memory) {

@@ -1,9 +1,12 @@
-/** Kernel threads in browsers: workers from a blob; the calling thread, itself a worker, is thread 0. */
+/**
+ * Kernel threads in browsers: workers from a blob. Called in a worker, that is thread 0; called in a page, which may not sleep,
+ * all threads are workers, and the page stays free while they compute.
+ */
 import { CONTROL, type KernelExports, type Runner } from './platform.ts';
-import { leadTeam, threadsDidNotStart } from './team.ts';
+import { leadFromOutside, leadTeam, threadsDidNotStart } from './team.ts';
 import { type ThreadStart, WORKER_LOOP } from './worker-loop.ts';
 
-const WORKER_SOURCE = `onmessage = ({ data }) => { (${WORKER_LOOP})(data, () => postMessage('ready')); close(); };`;
+const WORKER_SOURCE = `onmessage = ({ data }) => { (${WORKER_LOOP})(data, () => postMessage(0)); close(); };`;
 
 /** Hears of a worker's errors; the run that they end tells them, so they do not go on to the page as well. */
 function listen(worker: Worker, heard: (message: string) => void): void {
@@ -36,8 +39,7 @@ async function startWorker(source: string, start?: ThreadStart): Promise<Worker>
 /** Why more than one thread can't be used here; empty if it can. */
 export async function obstacleToThreads(): Promise<string> {
   if (!globalThis.crossOriginIsolated) return 'the page is not cross-origin isolated (COOP and COEP headers)';
-  if ('document' in globalThis) return 'open the engine in a worker to use more';
-  if (typeof Worker === 'undefined') return 'this browser starts no worker from a worker';
+  if (typeof Worker === 'undefined') return 'this browser starts no workers here';
   try {
     (await startWorker('onmessage = () => postMessage(0)')).terminate();
     return '';
@@ -46,17 +48,23 @@ export async function obstacleToThreads(): Promise<string> {
   }
 }
 
-export async function startWebThreads(options: {
+export interface WebThreads {
   readonly module: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
   readonly threads: number;
   readonly tile: number;
-  readonly instantiate: (memory: WebAssembly.Memory) => KernelExports;
-}): Promise<Runner> {
-  const { module, memory, threads, tile, instantiate } = options;
+  instantiate(memory: WebAssembly.Memory): KernelExports;
+  /** All threads are workers, and the caller only gives commands. */
+  readonly fromOutside: boolean;
+}
+
+/** Starts a team. */
+export async function startWebThreads(options: WebThreads): Promise<Runner> {
+  const { module, memory, threads, tile, instantiate, fromOutside } = options;
+  const first = fromOutside ? 0 : 1;
   const started = await Promise.allSettled(
-    Array.from({ length: threads - 1 }, (_, i) =>
-      startWorker(WORKER_SOURCE, { module, memory, tid: i + 1, threads, tile, control: CONTROL }),
+    Array.from({ length: threads - first }, (_, i) =>
+      startWorker(WORKER_SOURCE, { module, memory, tid: i + first, threads, tile, control: CONTROL }),
     ),
   );
   const workers = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
@@ -68,9 +76,11 @@ export async function startWebThreads(options: {
     await end();
     throw threadsDidNotStart(threads, failed.reason);
   }
-  const { runner, lost } = leadTeam(memory, instantiate(memory), threads, end);
+  const outside = fromOutside ? leadFromOutside(memory, threads, end) : undefined;
+  const { runner, lost } = outside ?? leadTeam(memory, instantiate(memory), threads, end);
+  if (outside) workers[0]!.onmessage = outside.finished;
   workers.forEach((worker, i) => {
-    listen(worker, (message) => lost(i + 1, message || 'it failed'));
+    listen(worker, (message) => lost(i + first, message || 'it failed'));
   });
   return runner;
 }

@@ -11,9 +11,9 @@ import type { Buffer, Ref } from '../memory.ts';
 import { type PlacedState, placeState } from '../state.ts';
 import { floats, type LowerContext, type Value, valueAt } from './context.ts';
 import type { RepConvCost } from './cost-model.ts';
+import { imageStride, type Rules } from './inference-rules.ts';
 import { paramLayouts } from './layouts.ts';
 import { recomputeDepthwise } from './recompute.ts';
-import { imageStride, RULES } from './rules.ts';
 
 /** What the lowering decided for a node. */
 export interface NodePlan extends Partial<RepConvCost> {
@@ -35,14 +35,15 @@ export interface Lowered extends Emitted {
 }
 
 export interface LowerOptions {
+  readonly rules: Rules;
   readonly repConv?: RepConvChoice;
   /** Make depthwise outputs again in the backward pass instead of keeping them. */
   readonly recompute?: boolean;
 }
 
 /** Lowers a graph for so many threads. */
-export function lower({ graph, shapes }: BoundGraph, threads: number, options: LowerOptions = {}): Lowered {
-  const { repConv = 'auto', recompute = false } = options;
+export function lower({ graph, shapes }: BoundGraph, threads: number, options: LowerOptions): Lowered {
+  const { rules, repConv = 'auto', recompute = false } = options;
   const { emitter, finish } = makeEmitter(threads);
   const readers = new Map<string, Node[]>();
   for (const node of graph.nodes)
@@ -94,7 +95,7 @@ export function lower({ graph, shapes }: BoundGraph, threads: number, options: L
   const plans = (lowered: readonly Node[]): NodePlan[] =>
     lowered.map((node) => {
       const before = emitter.transientBytes;
-      lowerNode(context, node);
+      lowerNode(context, node, rules);
       const { name, kind } = node;
       return { name, kind, bytes: emitter.transientBytes - before, ...context.costs.get(name) };
     });
@@ -121,8 +122,8 @@ function depthwiseOutputs({ values }: LowerContext, nodes: readonly Node[]): Set
   return new Set(made.flatMap(({ outputs }) => values.get(outputs[0]!)?.ref.buffer ?? []));
 }
 
-function lowerNode<K extends OpKind>(context: LowerContext, node: NodeOf<K>): void {
-  const rule = RULES[node.kind] as ((context: LowerContext, node: NodeOf<K>) => void) | undefined;
+function lowerNode<K extends OpKind>(context: LowerContext, node: NodeOf<K>, rules: Rules): void {
+  const rule = rules[node.kind] as ((context: LowerContext, node: NodeOf<K>) => void) | undefined;
   if (!rule) throw new TypeError(`node "${node.name}": the wasm engine has no ${node.kind}`);
   rule(context, node);
 }

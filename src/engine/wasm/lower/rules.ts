@@ -1,51 +1,16 @@
-/** How each op kind becomes instructions: one table. */
+/** How each op kind becomes instructions: one table, begun in inference-rules.ts. */
 import * as op from '../../../../kernels/opcodes.ts';
-import type { NodeOf } from '../../../graph/graph.ts';
-import type { OpKind } from '../../../graph/kinds.ts';
-import { pad8 } from '../layout.ts';
-import {
-  floats,
-  fusedRelu,
-  inputOf,
-  inputToOverwrite,
-  type LowerContext,
-  makeOutput,
-  rows,
-  type Value,
-} from './context.ts';
+import { floats, inputOf, makeOutput, type Value } from './context.ts';
 import { lowerDenseForward, lowerDenseGrad } from './dense.ts';
 import { lowerDepthwiseForward, lowerDepthwiseGrad } from './depthwise.ts';
 import { isExplicit, lowerExplicitForward, lowerExplicitGrad, prefersExplicit } from './explicit.ts';
 import { takesPatches } from './fold.ts';
-import { lowerConv, lowerConvGrad, lowerLinear, lowerLinearGrad } from './linear.ts';
+import { alias, elementwise, INFERENCE_RULES, type Rules } from './inference-rules.ts';
+import { lowerConvGrad, lowerLinearGrad } from './linear.ts';
 import { lowerAccumulateGrad, lowerAdamW, lowerClipGradNorm, lowerEma, lowerSgd } from './update.ts';
 
-type Rule<K extends OpKind> = (context: LowerContext, node: NodeOf<K>) => void;
-
-/** The output is the input under another name. */
-function alias(context: LowerContext, output: string, value: Value): void {
-  context.values.set(output, value);
-}
-
-/** An elementwise op of one or more inputs of the same size, in place of one of them where that is free. */
-const elementwise =
-  (opcode: number, inputs: readonly number[]): Rule<OpKind> =>
-  (context, node) => {
-    const values = inputs.map((index) => inputOf(context, node as never, index));
-    const refs = values.map(({ ref }) => ref);
-    const y = makeOutput(context, node.outputs[0]!, inputToOverwrite(context, node as never, floats(values[0]!)));
-    context.emitter.emit(opcode, ...refs, y.ref, floats(y));
-  };
-
-export const RULES: { readonly [K in OpKind]?: Rule<K> } = {
-  Preprocess: (context, node) => {
-    const image = inputOf(context, node, 0);
-    const { mean, std } = node.attrs;
-    const scale = context.emitter.constant(std.map((s) => 1 / (255 * s)));
-    const shift = context.emitter.constant(std.map((s, i) => -mean[i]! / s));
-    const y = makeOutput(context, node.outputs[0]!);
-    context.emitter.emit(op.PREPROCESS, image.ref, y.ref, rows(y), y.c, y.stride, scale, shift);
-  },
+export const RULES: Rules = {
+  ...INFERENCE_RULES,
   RepConv: (context, node) => {
     if (node.attrs.groups > 1) lowerDepthwiseForward(context, node);
     else if (prefersExplicit(context, node)) lowerExplicitForward(context, node);
@@ -56,44 +21,8 @@ export const RULES: { readonly [K in OpKind]?: Rule<K> } = {
     else if (isExplicit(context, node.attrs.forward)) lowerExplicitGrad(context, node);
     else lowerDenseGrad(context, node);
   },
-  Conv: lowerConv,
   ConvGrad: lowerConvGrad,
-  Gemm: (context, node) => lowerLinear(context, node, inputOf(context, node, 0)),
   GemmGrad: lowerLinearGrad,
-  BatchNormalization: (context, node) => {
-    const { emitter, state } = context;
-    const x = inputOf(context, node, 0);
-    const scale = emitter.persistent(x.stride);
-    const shift = emitter.persistent(x.stride);
-    const [weight, bias, mean, variance] = ['weight', 'bias', 'running_mean', 'running_var'].map((role) =>
-      state.refOf(node.params[role]!),
-    );
-    emitter.prepare(op.FOLD_NORM, weight!, bias!, mean!, variance!, scale, shift, x.stride, {
-      float: node.attrs.epsilon,
-    });
-    const y = makeOutput(context, node.outputs[0]!);
-    emitter.emit(op.AFFINE, x.ref, scale, shift, y.ref, rows(x), x.stride, Number(fusedRelu(context, node)));
-  },
-  Relu: (context, node) => {
-    const x = inputOf(context, node, 0);
-    const maker = context.graph.nodes.find(({ outputs }) => outputs.includes(node.inputs[0]!));
-    const fused =
-      maker && ['RepConv', 'Conv', 'BatchNormalization', 'Gemm'].includes(maker.kind) && fusedRelu(context, maker);
-    if (fused) alias(context, node.outputs[0]!, x);
-    else elementwise(op.RELU, [0])(context, node as never);
-  },
-  Sigmoid: (context, node) => {
-    const x = inputOf(context, node, 0);
-    const y = makeOutput(context, node.outputs[0]!);
-    context.emitter.emit(op.SIGMOID, x.ref, y.ref, rows(x), x.stride, x.c);
-  },
-  Add: elementwise(op.ADD, [0, 1]),
-  Mul: (context, node) => {
-    const [a, b] = [inputOf(context, node, 0), inputOf(context, node, 1)];
-    if (a.h * a.w === b.h * b.w) return elementwise(op.MUL, [0, 1])(context, node as never);
-    const y = makeOutput(context, node.outputs[0]!);
-    context.emitter.emit(op.MUL_CHANNELS, a.ref, b.ref, y.ref, a.n, a.h * a.w, a.stride);
-  },
   MulGrad: (context, node) => {
     const [a, b, dy] = [inputOf(context, node, 0), inputOf(context, node, 1), inputOf(context, node, 2)];
     const da = makeOutput(context, node.outputs[0]!);
@@ -105,27 +34,12 @@ export const RULES: { readonly [K in OpKind]?: Rule<K> } = {
       context.emitter.emit(op.MUL_CHANNELS_GRAD, a.ref, b.ref, dy.ref, da.ref, db.ref, a.n, a.h * a.w, a.stride);
     }
   },
-  GlobalAveragePool: (context, node) => {
-    const x = inputOf(context, node, 0);
-    const y = makeOutput(context, node.outputs[0]!);
-    context.emitter.emit(op.AVERAGE_POOL, x.ref, y.ref, x.n, x.h * x.w, x.stride);
-  },
   GlobalAveragePoolGrad: (context, node) => {
     const dy = inputOf(context, node, 1);
     const dx = makeOutput(context, node.outputs[0]!);
     context.emitter.emit(op.AVERAGE_POOL_GRAD, dy.ref, dx.ref, dx.n, dx.h * dx.w, dx.stride);
   },
-  Flatten: (context, node) => {
-    const x = inputOf(context, node, 0);
-    if (x.h * x.w > 1) throw new TypeError(`node "${node.name}": the wasm engine flattens [N, C, 1, 1] only`);
-    alias(context, node.outputs[0]!, x);
-  },
   FlattenGrad: (context, node) => alias(context, node.outputs[0]!, inputOf(context, node, 1)),
-  Softmax: (context, node) => {
-    const x = inputOf(context, node, 0);
-    const y = makeOutput(context, node.outputs[0]!);
-    context.emitter.emit(op.SOFTMAX, x.ref, y.ref, x.n, x.c, x.stride);
-  },
   SoftmaxCrossEntropyLoss: (context, node) => {
     const { emitter } = context;
     const [logits, target] = [inputOf(context, node, 0), inputOf(context, node, 1)];
@@ -203,15 +117,3 @@ export const RULES: { readonly [K in OpKind]?: Rule<K> } = {
   AdamW: lowerAdamW,
   Ema: lowerEma,
 };
-
-/** Channels of an image value that only feeds dense kernels are left unpadded (their patches are padded instead). */
-export function imageStride(readers: readonly { kind: OpKind; attrs: unknown }[], channels: number): number {
-  const throughPatches = readers.every(({ kind, attrs }) => {
-    if (kind === 'RepConv' || kind === 'RepConvGrad') {
-      const { groups, kernel_size } = attrs as { groups: number; kernel_size: number };
-      return groups === 1 && kernel_size > 1;
-    }
-    return (kind === 'Conv' || kind === 'ConvGrad') && (attrs as { group: number }).group === 1;
-  });
-  return throughPatches ? channels : pad8(channels);
-}
