@@ -19,6 +19,7 @@ const TYPES: Readonly<Record<string, string>> = {
   mjs: 'text/javascript',
   wasm: 'application/wasm',
   json: 'application/json',
+  png: 'image/png',
 };
 const FLAGS = [
   '--headless',

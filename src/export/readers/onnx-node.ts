@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import sharp from 'sharp';
-import { center, compare, toTensor, top } from './prepare.mjs';
+import { center, compare, toChannels, toTensor, top } from './prepare.mjs';
 
 const MODEL = '${main}';
 const inBundle = (path) => fileURLToPath(new URL('../' + path, import.meta.url));
@@ -23,10 +23,11 @@ async function decode(path) {
   const alpha = how.channels === 2 || how.channels === 4;
   const upright = sharp(path).autoOrient();
   const { data, info } = await (alpha ? upright.ensureAlpha() : upright.flatten({ background: '#ffffff' }))
-    .toColourspace(how.channels < 3 ? 'b-w' : 'srgb')
+    .toColourspace('srgb')
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true });
-  return { width: info.width, height: info.height, channels: info.channels, data: new Uint8Array(data) };
+  const { width, height, channels } = info;
+  return { width, height, channels: how.channels, data: toChannels(new Uint8Array(data), channels, how.channels) };
 }
 
 /** A picture of the right size -> logits. */

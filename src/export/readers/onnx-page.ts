@@ -32,7 +32,7 @@ package onnxruntime-web (its folder <code>dist</code>) into <code>readers/ort/</
       'Browsers load no modules from disk. Serve the folder of the bundle, for instance by "npx http-server" or "python3 -m http.server", and open readers/index.html there.';
 </script>
 <script type="module">
-import { center, compare, toTensor, top } from './prepare.mjs';
+import { center, compare, toChannels, toTensor, top } from './prepare.mjs';
 
 const MODEL = '${main}';
 const LOCAL = new URL('./ort/', location.href).href;
@@ -61,20 +61,13 @@ async function decode(blob) {
     context.fillRect(0, 0, width, height);
   }
   context.drawImage(bitmap, 0, 0);
-  const rgba = context.getImageData(0, 0, width, height).data;
-  const { channels } = how;
-  const data = new Uint8Array(width * height * channels);
-  for (let p = 0; p < width * height; p++) {
-    const [r, g, b, a] = rgba.subarray(4 * p, 4 * p + 4);
-    const color = channels < 3 ? [(r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16] : [r, g, b];
-    data.set(alpha ? [...color, a] : color, p * channels);
-  }
-  return { width, height, channels, data };
+  const { data } = context.getImageData(0, 0, width, height);
+  return { width, height, channels: how.channels, data: toChannels(data, 4, how.channels) };
 }
 
 async function start(base) {
   const ort = await import(base + 'ort.wasm.bundle.min.mjs');
-  ort.env.wasm.wasmPaths = base;
+  ort.env.wasm.wasmPaths = { wasm: base + 'ort-wasm-simd-threaded.wasm' };
   ort.env.wasm.numThreads = self.crossOriginIsolated && base === LOCAL ? Math.min(4, navigator.hardwareConcurrency) : 1;
   const session = await ort.InferenceSession.create(await (await fetched(MODEL)).arrayBuffer(), { executionProviders: ['wasm'] });
   const run = async (picture) => {

@@ -4,6 +4,20 @@ import type { Reader } from './reader.ts';
 const TEXT = `// From a decoded picture to what the model takes, and from its logits to names. Plain JavaScript, for Node and browsers.
 // A picture is { width, height, channels, data }: interleaved bytes. "how" is preprocessing.json.
 
+/** Interleaved bytes with as many channels as the model takes: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA. */
+export function toChannels(data, from, to) {
+  if (from === to) return data;
+  const out = new Uint8Array((data.length / from) * to);
+  for (let p = 0, q = 0; p < data.length; p += from, q += to) {
+    const [r, g, b] = from < 3 ? [data[p], data[p], data[p]] : [data[p], data[p + 1], data[p + 2]];
+    // Pillow's gray, of which gray itself is left as it is.
+    if (to < 3) out[q] = (r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16;
+    else out.set([r, g, b], q);
+    if (to % 2 === 0) out[q + to - 1] = from % 2 === 0 ? data[p + from - 1] : 255;
+  }
+  return out;
+}
+
 /** Taps of an antialiased bilinear filter along one axis, in 22-bit integers, as Pillow computes them. */
 function tapsOf(from, to) {
   const scale = from / to;
