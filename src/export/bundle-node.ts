@@ -7,7 +7,7 @@ import { encodePng } from '../images/encode-node.ts';
 import { seededImages } from '../images/seeded.ts';
 import type { ProofBatch } from '../reparam/prove.ts';
 import { type BundleProof, type Card, type CardDetails, makeCard } from './card.ts';
-import { type Check, type CheckOptions, checkFiles, shippedForm } from './check-files.ts';
+import { type Check, type CheckOptions, checkFiles, describeEngine, shippedForm } from './check-files.ts';
 import { factsOf, printSums } from './checksums.ts';
 import { encodeFiles } from './encode-files.ts';
 import type { ExportOptions, Format, Precision } from './format.ts';
@@ -83,7 +83,7 @@ export async function writeBundle(folder: string, model: ModelFile, options: Bun
   });
   const golden: Golden = {
     source: seeded ? 'seeded' : 'real',
-    engine: `${engine.name}, ${engine.capabilities().description}`,
+    engine: describeEngine(engine),
     images: kept.map((one, i) => goldenEntry(one, i, model)),
   };
 

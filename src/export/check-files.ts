@@ -57,7 +57,7 @@ export async function checkFiles(
     }
     if (picker.images === 0)
       throw new UserError('There are no images to check the exported files on.', 'Give at least one.');
-    const by = `${engine.name}, ${engine.capabilities().description}`;
+    const by = describeEngine(engine);
     const checks = opened.map(({ runner, gaps }, i): Check => {
       const { format, exported } = files[i]!;
       if (!runner) return { unchecked: noRuntime(format) };
@@ -71,6 +71,12 @@ export async function checkFiles(
     await ours.dispose();
     for (const { runner } of opened) await runner?.dispose();
   }
+}
+
+/** An engine as it describes itself, with its name. */
+export function describeEngine({ name, capabilities }: Engine): string {
+  const { description } = capabilities();
+  return description.startsWith(name) ? description : `${name}, ${description}`;
 }
 
 /** Why a file of a format without a runtime is not run. */

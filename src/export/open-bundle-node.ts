@@ -1,7 +1,7 @@
 /** Reads bundles, which may come from anywhere: nothing outside their folder is opened, and nothing absurdly large. */
 import { existsSync } from 'node:fs';
 import { lstat, open, readdir, realpath } from 'node:fs/promises';
-import { join, sep } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import { UserError } from '../core/errors.ts';
 import type { Card } from './card.ts';
 import { FORMAT_BOUNDS } from './format.ts';
@@ -19,8 +19,8 @@ export const OUTSIDE_THE_CARD: readonly string[] = ['card.json', 'README.md', 'S
 /** Files that say what the others must be and give. */
 export const NEEDED: readonly string[] = ['golden.json', 'labels.txt', 'preprocessing.json', 'proof.json'];
 
-/** What file managers leave in folders. */
-const JUNK: ReadonlySet<string> = new Set(['.DS_Store', 'Thumbs.db', 'desktop.ini']);
+/** What file managers and the readers' package managers leave in folders, and can make again. */
+const JUNK: ReadonlySet<string> = new Set(['.DS_Store', 'Thumbs.db', 'desktop.ini', 'node_modules', '__pycache__']);
 
 const DISTRUST = 'It is damaged or was made to do harm: do not use it, and get it again from whoever made it.';
 
@@ -157,16 +157,13 @@ export async function readPreprocessing(folder: string): Promise<PreprocessingDe
   return how as unknown as PreprocessingDescription;
 }
 
-/** Every file below a folder, by path with slashes; other things too, and no more than some. */
+/** Every file below a folder, by path with slashes, but for what others can make again. */
 export async function listFiles(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   return entries
-    .filter((entry) => !entry.isDirectory() && !JUNK.has(entry.name))
-    .map((entry) =>
-      join(entry.parentPath, entry.name)
-        .slice(folder.length + 1)
-        .replaceAll('\\', '/'),
-    )
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
+    .filter((path) => !path.split('/').some((part) => JUNK.has(part)))
     .sort();
 }
 

@@ -54,7 +54,7 @@ export function printCard(card: Card, readers: readonly Reader[]): string {
       'Input and output',
       ...exports.flatMap((one) => [`- \`${one.main}\`: ${one.input}`]),
       `- ${card.output}`,
-      '- A user takes the picture to that size; `preprocessing.json` says how, as data.',
+      '- `preprocessing.json` says the same as data.',
     ),
     ...section(
       'Metrics',

@@ -166,6 +166,8 @@ test('a bundle is replaced; a folder that holds anything else is not touched', a
   const to = join(folder, 'again');
   await writeBundle(to, model, { engine, formats: FORMATS.slice(0, 2) });
   await writeFile(join(to, '.DS_Store'), 'left by a file manager');
+  await mkdir(join(to, 'node_modules', 'sharp'), { recursive: true });
+  await writeFile(join(to, 'node_modules', 'sharp', 'package.json'), '{}');
   await writeBundle(to, model, { engine });
   expect(existsSync(join(to, 'model.safetensors'))).toBe(false);
   await writeFile(join(to, 'notes.txt'), 'mine');

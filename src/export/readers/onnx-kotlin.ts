@@ -8,7 +8,8 @@ const text = (main: string, how: PreprocessingDescription): string => {
   const { dtype, layout } = how.inputs[main]!;
   return `// ${main} in an Android app. Put ${main} and labels.txt into src/main/assets, and into build.gradle.kts:
 //     implementation("com.microsoft.onnxruntime:onnxruntime-android:latest.release")
-// It could not be run where this bundle was made: try it on the golden images (feed one to "answer", without "centered") first.
+// It was tried on a desktop with stand-ins for Context and Bitmap, not on a phone: run the golden images there first (feed one to
+// "answer" as it is).
 import ai.onnxruntime.OnnxJavaType
 import ai.onnxruntime.OnnxTensor
 import ai.onnxruntime.OrtEnvironment
@@ -129,6 +130,6 @@ private fun filter(from: IntArray, first: Int, step: Int, count: Int, to: IntArr
 
 export const ONNX_KOTLIN: Reader = {
   file: 'kotlin.kt',
-  about: 'code for an Android app, by onnxruntime-android. Not run where this was made.',
+  about: 'code for an Android app, by onnxruntime-android. Not run on a phone: try the golden images there first.',
   text: ({ main, preprocessing }) => text(main, preprocessing),
 };

@@ -3,7 +3,7 @@ import type { Reader } from './reader.ts';
 
 const text = (main: string): string => String.raw`// Says what pictures show:       node readers/node.mjs PICTURE ...
 // Checks the golden images:      node readers/node.mjs --golden
-// Needs two packages:            npm install onnxruntime-node sharp
+// Needs two packages:            npm install --no-save onnxruntime-node sharp
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
@@ -58,6 +58,6 @@ if (pictures.length === 0) {
 export const ONNX_NODE: Reader = {
   file: 'node.mjs',
   about: 'Node, by onnxruntime-node.',
-  run: 'npm install onnxruntime-node sharp && node readers/node.mjs --golden',
+  run: 'npm install --no-save onnxruntime-node sharp && node readers/node.mjs --golden',
   text: ({ main }) => text(main),
 };

@@ -7,7 +7,7 @@ const text = (main: string, how: PreprocessingDescription): string => {
   const [name, extension] = main.split('.') as [string, string];
   return String.raw`// ${main} in an app for iOS or macOS. Add ${main} and labels.txt to the target, and the package
 //     https://github.com/microsoft/onnxruntime-swift-package-manager
-// It could not be run where this bundle was made: try it on the golden images (feed one to "answer", without "centered") first.
+// It could not be run where this bundle was made: run the golden images on your device first (feed one to "answer" as it is).
 import CoreGraphics
 import Foundation
 import OnnxRuntimeBindings
@@ -149,6 +149,7 @@ private func filter(
 
 export const ONNX_SWIFT: Reader = {
   file: 'swift.swift',
-  about: 'code for an app for iOS or macOS, by onnxruntime-swift-package-manager. Not run where this was made.',
+  about:
+    'code for an app for iOS or macOS, by onnxruntime-swift-package-manager. Not run where this was made: try the golden images first.',
   text: ({ main, preprocessing }) => text(main, preprocessing),
 };

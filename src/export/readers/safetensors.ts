@@ -3,7 +3,7 @@ import type { Reader } from './reader.ts';
 
 const text = (main: string): string => `// Says what pictures show:       node readers/mobileone.mjs PICTURE ...
 // Checks the golden images:      node readers/mobileone.mjs --golden
-// Needs a package:               npm install mobileone
+// Needs a package:               npm install --no-save mobileone
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { evalImage, loadModel, loadState, nodeWasmEngine, withPreprocess } from 'mobileone/node';
@@ -57,7 +57,7 @@ export const SAFETENSORS_READERS: readonly Reader[] = [
   {
     file: 'mobileone.mjs',
     about: 'Node, by this library, without any other runtime.',
-    run: 'npm install mobileone sharp && node readers/mobileone.mjs --golden',
+    run: 'npm install --no-save mobileone sharp && node readers/mobileone.mjs --golden',
     text: ({ main }) => text(main),
   },
 ];
