@@ -142,19 +142,25 @@ describe('in Node', () => {
 const OUTER = `<!doctype html><iframe id="with" src="/plain/readers/index.html"></iframe><iframe id="without" src="/planes/readers/index.html"></iframe>
 <script type="module">
 const page = (id) => document.getElementById(id).contentWindow;
+const post = (answer) => fetch('/answer', { method: 'POST', body: JSON.stringify(answer) });
+// A frame that is still loading may have no document.
 const until = async (found) => {
   for (let value; ; await new Promise((go) => setTimeout(go, 50))) if ((value = found())) return value;
 };
-const golden = await until(() => page('with').document.documentElement.dataset.golden);
-const answers = golden.startsWith('failed') ? [] : await page('with').classify(await (await fetch('/photo.png')).blob());
-await until(() => page('without').document.getElementById('cdn')?.hidden === false);
-await fetch('/answer', { method: 'POST', body: JSON.stringify({
-  golden, answers,
-  status: ['with', 'without'].map((id) => page(id).document.getElementById('status').textContent),
-  rows: [...page('with').document.querySelectorAll('#golden tr')].map((row) => [...row.cells].slice(1).map((cell) => cell.textContent)),
-  hosts: ['with', 'without'].flatMap((id) => page(id).performance.getEntriesByType('resource').map(({ name }) => new URL(name).host)),
-  host: location.host,
-}) });
+try {
+  const golden = await until(() => page('with').document?.documentElement?.dataset.golden);
+  const answers = golden.startsWith('failed') ? [] : await page('with').classify(await (await fetch('/photo.png')).blob());
+  await until(() => page('without').document?.getElementById('cdn')?.hidden === false);
+  await post({
+    golden, answers,
+    status: ['with', 'without'].map((id) => page(id).document.getElementById('status').textContent),
+    rows: [...page('with').document.querySelectorAll('#golden tr')].map((row) => [...row.cells].slice(1).map((cell) => cell.textContent)),
+    hosts: ['with', 'without'].flatMap((id) => page(id).performance.getEntriesByType('resource').map(({ name }) => new URL(name).host)),
+    host: location.host,
+  });
+} catch (error) {
+  await post({ golden: String(error) });
+}
 </script>`;
 
 test.skipIf(!chromiumReady)(
