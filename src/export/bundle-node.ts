@@ -19,7 +19,7 @@ import { describePreprocessing } from './preprocessing.ts';
 import { printCard } from './print-card.ts';
 import { copyRuntime } from './readers/runtime-node.ts';
 
-export interface BundleOptions extends ExportOptions, Omit<CheckOptions, 'seeded'> {
+export interface BundleOptions extends ExportOptions, Omit<CheckOptions, 'generated'> {
   /** What to write; default: the first format. */
   readonly formats?: readonly Format[];
   /** The engine whose logits the files must give. */
@@ -76,13 +76,13 @@ export async function writeBundle(folder: string, model: ModelFile, options: Bun
   const shipped = shippedForm(sized, form);
   const images = options.images ?? [seededImages(0, SEEDED_IMAGES, size, model.config.in_chans)];
   const { multiLabel } = model;
-  const seeded = options.images === undefined;
+  const generated = options.images === undefined;
   const { checks, golden: kept } = await checkFiles(encoded, shipped, { engine, multiLabel }, images, {
     ...options,
-    seeded,
+    generated,
   });
   const golden: Golden = {
-    source: seeded ? 'seeded' : 'real',
+    source: generated ? 'generated' : 'real',
     engine: describeEngine(engine),
     images: kept.map((one, i) => goldenEntry(one, i, model)),
   };

@@ -113,7 +113,7 @@ export function makeCard(model: ModelFile, facts: CardFacts, details: CardDetail
       precision: exported.options.precision,
       files: paths,
       bytes: paths.reduce((sum, path) => sum + files[path]!.bytes, 0),
-      input: inputStatement(model, exported.options),
+      input: exported.input ?? inputStatement(model, exported.options),
     };
   });
   return {

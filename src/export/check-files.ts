@@ -18,7 +18,7 @@ export interface CheckOptions {
   readonly bound?: number;
   readonly threads?: number;
   /** The images were drawn from a seed. */
-  readonly seeded?: boolean;
+  readonly generated?: boolean;
   /** Images to keep as golden ones; default 10. */
   readonly golden?: number | undefined;
 }
@@ -41,7 +41,7 @@ export async function checkFiles(
   batches: Iterable<ProofBatch> | AsyncIterable<ProofBatch>,
   options: CheckOptions = {},
 ): Promise<{ checks: Check[]; golden: GoldenImage[] }> {
-  const { threads = 1, seeded = false } = options;
+  const { threads = 1, generated = false } = options;
   const picker = goldenPicker(options.golden ?? 10, multiLabel);
   const ours = formRunner(engine, model);
   const opened: { runner: Runner | undefined; gaps: Gap[] }[] = [];
@@ -64,7 +64,7 @@ export async function checkFiles(
       const bound = options.bound ?? FORMAT_BOUNDS[exported.options.precision];
       const proof = summarize(gaps, bound, `${runner.description} against ${by}`);
       if (!proof.passed) throw notTheModel(exported.main, proof);
-      return { proof: seeded ? { ...proof, seeded: true } : proof };
+      return { proof: generated ? { ...proof, generated: true } : proof };
     });
     return { checks, golden: picker.golden() };
   } finally {

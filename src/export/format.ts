@@ -32,10 +32,13 @@ export interface ExportedModel {
   readonly files: ReadonlyMap<string, Uint8Array>;
   /** What a user opens: a file, or a folder as of Core ML. */
   readonly main: string;
+  /** What to feed it, in a sentence; default: that of ONNX (`inputStatement`). */
+  readonly input?: string;
   /** What the files compute from uint8 images `[N, H, W, C]`, for checking them. */
   readonly graph: Graph;
   readonly state: StateDict;
   readonly preprocessing: Preprocessing;
+  /** As they came out: `layout` is that of the input there is. */
   readonly options: Required<ExportOptions>;
   /** sha256 of the weights, in hexadecimal. */
   readonly weightsHash: string;

@@ -21,8 +21,8 @@ export interface GoldenEntry {
 
 /** `golden.json`. */
 export interface Golden {
-  /** `real`: images that the user named or the run was validated on. `seeded`: drawn, since there were none. */
-  readonly source: 'real' | 'seeded';
+  /** `real`: images that the user named or the run was validated on. `generated`: drawn, since there were none. */
+  readonly source: 'real' | 'generated';
   /** What computed the logits. */
   readonly engine: string;
   readonly images: readonly GoldenEntry[];

@@ -59,7 +59,7 @@ export function describePreprocessing(
         main,
         {
           dtype: options.preprocessing ? 'uint8' : 'float32',
-          layout: options.preprocessing ? options.layout : 'nchw',
+          layout: options.layout,
           batch: options.dynamicBatch ? 'any' : 1,
           normalization: options.preprocessing ? 'inside' : 'outside',
         },

@@ -5,8 +5,8 @@ import type { Check } from './check-files.ts';
 import type { Reader } from './readers/reader.ts';
 
 /** What the images of a check were. */
-const imagesText = ({ images, seeded }: Pick<Proof, 'images' | 'seeded'>): string =>
-  seeded ? `${images} images drawn from a seed (no real ones were named)` : `${images} real images`;
+const imagesText = ({ images, generated }: Pick<Proof, 'images' | 'generated'>): string =>
+  generated ? `${images} images drawn from a seed (no real ones were named)` : `${images} real images`;
 
 /** One sentence about a proof. */
 export function describeProof(proof: Proof): string {

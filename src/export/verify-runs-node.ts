@@ -44,14 +44,14 @@ export async function runGolden(
       const expected = { shape: [1, logits.length], data: Float32Array.from(logits) };
       gaps.push(...compareLogits(expected, await runner.logits(image), 1));
     }
-    const seeded = golden.source === 'seeded' ? ({ seeded: true } as const) : {};
+    const generated = golden.source === 'generated' ? ({ generated: true } as const) : {};
     const proof = {
       ...summarize(
         gaps,
         FORMAT_BOUNDS[one.precision],
         `${runner.description} against ${String(golden.engine).slice(0, 200)}`,
       ),
-      ...seeded,
+      ...generated,
     };
     return { ...finding, verdict: proof.passed ? 'ok' : 'failed', text: describeProof(proof), proof };
   } catch (error) {

@@ -200,7 +200,11 @@ it.skipIf(!hasPython).each(NAMES)(
 
 it.each(FORMATS)('$name: readers are complete text for every kind of input', ({ name }) => {
   for (const [, model, { layout = 'nhwc', preprocessing = true }] of CASES) {
-    const options = { layout, preprocessing, dynamicBatch: true } as Required<ExportOptions>;
+    const options = {
+      layout: preprocessing ? layout : 'nchw',
+      preprocessing,
+      dynamicBatch: true,
+    } as Required<ExportOptions>;
     const how = describePreprocessing(model, [{ main: 'm.x', options, preprocessing: model.preprocessing }]);
     for (const reader of readersOf(name))
       expect(reader.text({ main: 'm.x', preprocessing: how }), reader.file).not.toMatch(

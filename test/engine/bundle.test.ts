@@ -37,7 +37,7 @@ test('a bundle holds the model, its labels, its proof, readers and golden images
   expect(await readdir(join(to, 'readers'))).toEqual(ONNX_READERS.map(({ file }) => file).sort());
   const [file] = files as [BundledFile];
   expect(file).toMatchObject({ format: 'onnx', proof: { images: 3, passed: true, top1Agreement: 100 } });
-  expect(file).not.toHaveProperty('proof.seeded');
+  expect(file).not.toHaveProperty('proof.generated');
   const text = (name: string): Promise<string> => readFile(join(to, name), 'utf8');
   expect(await text('labels.txt')).toBe('apple\npear\nplum\n');
   const page = await text('README.md');
@@ -79,15 +79,15 @@ test('a bundle holds the model, its labels, its proof, readers and golden images
 });
 
 test.each(FORMATS)(
-  '$name: files, proof and readers of their own; without images on seeded ones, and it says so',
+  '$name: files, proof and readers of their own; without images on generated ones, and it says so',
   async (format) => {
     const to = join(folder, `only-${format.name}`);
     const bundle = await writeBundle(to, model, { engine, formats: [format], details: { title: 'Fruit' } });
     const [file] = bundle.files as [BundledFile];
     expect(file).toMatchObject({ format: format.name, precision: format.precisions[0] });
-    if (format.open) expect(file).toMatchObject({ proof: { images: 32, seeded: true, passed: true } });
+    if (format.open) expect(file).toMatchObject({ proof: { images: 32, generated: true, passed: true } });
     else expect(file).toHaveProperty('unchecked');
-    expect(bundle.card.golden).toEqual({ images: 10, source: 'seeded' });
+    expect(bundle.card.golden).toEqual({ images: 10, source: 'generated' });
     expect(await readFile(join(to, 'README.md'), 'utf8')).toContain('images drawn from a seed');
     for (const { file, text } of readersOf(format.name)) {
       const preprocessing = JSON.parse(

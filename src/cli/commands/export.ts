@@ -119,7 +119,7 @@ interface CheckImages {
 async function fused(engine: Engine, model: ModelFile, { real, batches }: CheckImages): Promise<ModelFile> {
   if (model.form === 'fused') return model;
   const { fused: made, proof } = await fuseWithProof(engine, model, batches());
-  return real ? made : { ...made, proof: { ...proof, seeded: true } };
+  return real ? made : { ...made, proof: { ...proof, generated: true } };
 }
 
 /** `RUN/bundle`, or `MODEL-bundle`; of a model on the hub, in the folder where we are. */

@@ -19,12 +19,14 @@ export const ONNX: Format = {
         'Leave out --dynamic-size, or choose a --size.',
       );
     const { bytes, ...rest } = await exportOnnx(model, options);
+    // Images that are floats are planes, whatever the layout.
+    const layout = rest.options.preprocessing ? rest.options.layout : 'nchw';
     return {
       ...rest,
       format: ONNX.name,
       files: new Map([[MAIN, bytes]]),
       main: MAIN,
-      options: { ...rest.options, dynamicSize: false, precision: 'fp32' },
+      options: { ...rest.options, layout, dynamicSize: false, precision: 'fp32' },
     };
   },
   async open(files, main, { threads = 1, runtime = 'node' } = {}) {
