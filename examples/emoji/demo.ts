@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import {
   type Bundle,
+  type BundledFile,
   describeDevice,
   type Engine,
   fuse,
@@ -26,6 +27,7 @@ import {
   shortProtocol,
   type Tensor,
   UserError,
+  verifyBundle,
   withPreprocess,
   writeAtomic,
   writeBundle,
@@ -67,8 +69,9 @@ async function logitsOf(engine: Engine, model: Pick<ModelFile, 'graph' | 'state'
   }
 }
 
-async function runFile(bundle: Bundle, task: Task): Promise<{ logits: Tensor; runtime: string }> {
-  const session = await openOnnx(bundle.model);
+/** What the first file of the bundle answers, in its own runtime. */
+async function runFile({ files: [file] }: Bundle, task: Task): Promise<{ logits: Tensor; runtime: string }> {
+  const session = await openOnnx(file!.path);
   try {
     return { logits: (await session.run({ image: task.test })).logits!, runtime: session.description };
   } finally {
@@ -137,7 +140,10 @@ async function demo(quick: boolean): Promise<void> {
   if (bundle) {
     const { logits, runtime } = await runFile(bundle, task);
     scores.push({ name: `model.onnx in ${runtime}`, ...scoreOf(logits, task.labels) });
-    say(`${bundle.model} (${(bundle.bytes / 1e6).toFixed(1)} MB) gives the same answers in ${runtime}`);
+    const [{ path, bytes }] = bundle.files as [BundledFile];
+    say(`${path} (${(bytes / 1e6).toFixed(1)} MB) gives the same answers in ${runtime}`);
+    const { findings, passed } = await verifyBundle(bundle.folder);
+    say(`${bundle.folder}: ${findings.length} checks repeated, ${passed ? 'all well' : 'some failed'}`);
   }
 
   heading('Measure');

@@ -1,4 +1,5 @@
 /** What the demo's report shows. */
+import { basename } from 'node:path';
 import type {
   Bundle,
   Device,
@@ -94,7 +95,9 @@ export async function reportData(page: DemoPage): Promise<ReportData> {
     },
     proofs: [
       { name: 'fused form against train form', proof },
-      ...(bundle ? [{ name: 'model.onnx against the fused form', proof: bundle.proof }] : []),
+      ...(bundle?.files ?? []).flatMap((file) =>
+        'proof' in file ? [{ name: `${basename(file.path)} against the fused form`, proof: file.proof }] : [],
+      ),
     ],
     latency: {
       rows,

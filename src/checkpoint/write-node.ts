@@ -48,7 +48,8 @@ export async function removeLeftovers(folder: string, file = ''): Promise<void> 
   }
 }
 
-function isAlive(pid: number): boolean {
+/** Whether there is a process of that number. */
+export function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {
@@ -57,7 +58,7 @@ function isAlive(pid: number): boolean {
 }
 
 /** Makes a rename lasting. Some systems (Windows, network drives) cannot sync a folder; there the rename has to do. */
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   try {
     const handle = await open(folder, 'r');
     await handle.sync().finally(() => handle.close());
@@ -80,7 +81,8 @@ const REASONS: Readonly<Record<string, readonly [why: string, next: string]>> = 
   EISDIR: ['there is a folder of that name', 'Name a file, or another path.'],
 };
 
-function asWriteError(error: unknown, path: string): unknown {
+/** A refused write as a UserError about `path`; other errors as they are. */
+export function asWriteError(error: unknown, path: string): unknown {
   const { code, message } = error as NodeJS.ErrnoException;
   if (typeof code !== 'string') return error;
   const reason = REASONS[code] ?? [message, 'Try again, or choose another place.'];

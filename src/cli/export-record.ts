@@ -1,44 +1,50 @@
 /** What `export` found out about a run's files, kept in the run folder (`export.json`) for its report. */
 import { readFile } from 'node:fs/promises';
+import { resolve, sep } from 'node:path';
 import { type Device, describeDevice } from '../bench/device-node.ts';
 import { type Measurement, measure, programSubject } from '../bench/measure.ts';
 import { boundedProtocol } from '../bench/protocol.ts';
 import type { ModelFile } from '../checkpoint/model-file.ts';
-import type { Proof } from '../checkpoint/proof.ts';
 import { writeAtomic } from '../checkpoint/store-node.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Engine } from '../engine/engine.ts';
+import type { Bundle, BundledFile } from '../export/bundle-node.ts';
+import type { Check } from '../export/check-files.ts';
 import { hashState } from '../export/onnx/write.ts';
+import { expandBranches } from '../graph/passes/branches.ts';
 import { withPreprocess } from '../models/preprocess.ts';
 
-export interface ExportedFile {
-  /** Path as it was named to the user. */
-  readonly path: string;
-  readonly bytes: number;
+export type ExportedFile = Pick<BundledFile, 'path' | 'bytes' | 'precision'> & {
+  /** The format as its makers write it. */
+  readonly title: string;
   /** sha256 of the weights in it. */
   readonly weights: string;
-  /** The file in its runtime against the fused model. */
-  readonly proof: Proof;
-}
+} & Check;
 
 export interface ExportRecord {
   /** By format; a file that is exported again takes the place of the one before. */
   readonly files: Readonly<Record<string, ExportedFile>>;
-  /** Of the fused model with its preprocessing, one uint8 image a run. */
+  /** Of the model with its preprocessing, one uint8 image a run. */
   readonly latency: { readonly rows: readonly Measurement[]; readonly device: Device; readonly protocol: string };
 }
 
 /** Time that measuring may take, about. */
 const BUDGET_MS = 2000;
 
-/** Measures the latency of a fused model, one image at a time. */
+/** Measures the latency of a model, one image at a time; of a train form with all its branches. */
 export async function measureLatency(engine: Engine, model: ModelFile): Promise<ExportRecord['latency']> {
   const { size } = model.preprocessing;
-  const graph = withPreprocess(model.graph, model.preprocessing);
+  const isFused = model.form === 'fused';
+  const graph = withPreprocess(isFused ? model.graph : expandBranches(model.graph), model.preprocessing);
   const channels = model.config.in_chans;
   const image: Tensor = { shape: [1, size, size, channels], data: new Uint8Array(size * size * channels).fill(128) };
   const options = { dims: { N: 1, H: size, W: size }, feeds: { image } };
-  const subject = programSubject('fused', engine, { graph, state: model.state }, options);
+  const subject = programSubject(
+    isFused ? 'fused' : 'train form, branches',
+    engine,
+    { graph, state: model.state },
+    options,
+  );
   const [trial] = await measure([subject], { warmup: 2, rounds: 1, runsPerRound: 1, trim: 0 });
   const protocol = boundedProtocol(BUDGET_MS, trial!.mean);
   const { rounds, runsPerRound, warmup, trim } = protocol;
@@ -66,14 +72,19 @@ export async function exportsOf(path: string, fused: ModelFile): Promise<ExportR
   return record && files.length > 0 ? { ...record, files: Object.fromEntries(files) } : undefined;
 }
 
-/** Records a file of a format, beside those of other formats. */
+/** Records the files of a bundle; those of other formats stay, unless they lay in the folder that it has replaced. */
 export async function recordExport(
   path: string,
-  format: string,
-  file: ExportedFile,
+  { folder, files, weights, card }: Bundle,
   latency: ExportRecord['latency'],
 ): Promise<void> {
-  const before = await readExportRecord(path);
-  const record: ExportRecord = { files: { ...before?.files, [format]: file }, latency };
+  const before = Object.entries((await readExportRecord(path))?.files ?? {});
+  const kept = before.filter(([, file]) => !resolve(file.path).startsWith(resolve(folder) + sep));
+  const added = files.map((file, i): [string, ExportedFile] => {
+    const { format, path, bytes, precision } = file;
+    const check: Check = 'proof' in file ? { proof: file.proof } : { unchecked: file.unchecked };
+    return [format, { path, title: card.exports[i]!.title, bytes, precision, weights, ...check }];
+  });
+  const record: ExportRecord = { files: Object.fromEntries([...kept, ...added]), latency };
   await writeAtomic(path, `${JSON.stringify(record, null, 2)}\n`);
 }

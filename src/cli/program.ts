@@ -3,10 +3,12 @@ import type { Command as TypedCommand } from '@commander-js/extra-typings';
 import { Command } from 'commander';
 import pc from 'picocolors';
 import { VERSION } from '../core/version.ts';
+import { FORMATS } from '../export/formats-node.ts';
 import { PRESETS } from '../recipe/presets.ts';
 import type { Io } from './io.ts';
 import { recipeOptions, type TrainFlags } from './train-flags.ts';
 
+const FORMAT_NAMES = FORMATS.map(({ name }) => name);
 const MODEL = 'a run folder, a .safetensors file (of mobileone, timm or Apple), or hub:owner/name';
 const ENGINE = 'wasm or reference (wasm)';
 const THREADS = 'threads of the engine, or auto: as many as cores, at most 8 (auto)';
@@ -29,6 +31,7 @@ export function buildProgram(io: Io, finish: (code: number) => void): Command {
     .showSuggestionAfterError(true);
   addTraining(program, io, finish);
   addUsing(program as unknown as TypedCommand, io, finish);
+  addVerify(program as unknown as TypedCommand, io, finish);
   addData(program as unknown as TypedCommand, io, finish);
   addRuns(program as unknown as TypedCommand, io, finish);
   addReport(program as unknown as TypedCommand, io, finish);
@@ -121,17 +124,30 @@ function addUsing(program: TypedCommand, io: Io, finish: (code: number) => void)
     });
   program
     .command('export')
-    .description('Write the model for other runtimes, run it there, and compare on images.')
+    .description(
+      'Write the model for other runtimes, run each file there, compare on images, and bundle it with what is needed.',
+    )
     .argument('<model>', MODEL)
-    .option('--format <name>', 'onnx', 'onnx')
-    .option('--layout <name>', 'of the image input: nhwc or nchw', 'nhwc')
+    .option('--to <formats>', `formats, with commas: ${FORMAT_NAMES.join(', ')}`, FORMAT_NAMES[0])
+    .option('--precision <name>', "fp32 or fp16 (each format's own)")
     .option('--size <n>', "image side (the model's)")
+    .option('--layout <name>', "of the image input: nhwc or nchw (each format's own)")
     .option('--fixed-batch', 'one image a run, instead of any number')
+    .option('--dynamic-size', 'any height and width, instead of one size')
     .option('--no-preprocessing', 'take normalized float32 instead of uint8 images')
-    .option('--no-report', "leave the run's report.html as it is, instead of writing it anew with what was measured")
+    .option('--form <name>', 'fused, or train: with all branches, for measuring only', 'fused')
+    .option('--title <text>', 'title of the model card')
     .option('--license <text>', 'terms for the model card')
-    .option('--out <dir>', 'the folder to make (export-onnx in the run, or MODEL-onnx)')
-    .option('--images <data>', "a folder, list or archive of images for the comparison (a run's own validation images)")
+    .option(
+      '--with-runtime',
+      'copy the runtimes that the pages among the readers need, so that they load nothing from elsewhere',
+    )
+    .option('--no-report', "leave the run's report.html as it is, instead of writing it anew with what was measured")
+    .option('--out <dir>', 'the folder to make (bundle in the run, or MODEL-bundle)')
+    .option(
+      '--images <data>',
+      "a folder, list or archive of images for the comparison, ten of which go into the bundle (a run's own validation images, else drawn ones)",
+    )
     .option('--engine <name>', ENGINE)
     .option('--threads <n>', THREADS)
     .option('--wide <choice>', WIDE)
@@ -139,6 +155,22 @@ function addUsing(program: TypedCommand, io: Io, finish: (code: number) => void)
     .action(async (model, options) => {
       const { exportCommand } = await import('./commands/export.ts');
       finish(await exportCommand(io, model, options));
+    });
+}
+
+function addVerify(program: TypedCommand, io: Io, finish: (code: number) => void): void {
+  program
+    .command('verify')
+    .description(
+      'Repeat the checks of a bundle: the bytes of every file, and what each computes. Exit code 1 when any fails.',
+    )
+    .argument('<bundle>', 'the folder that export wrote')
+    .option('--images <data>', 'also compare the files with each other on these images: a folder, list or archive')
+    .option('--threads <n>', 'threads of the runtimes (1)')
+    .option('--json', 'print the findings as JSON')
+    .action(async (bundle, options) => {
+      const { verifyCommand } = await import('./commands/verify.ts');
+      finish(await verifyCommand(io, bundle, options));
     });
 }
 

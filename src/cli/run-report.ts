@@ -14,7 +14,8 @@ import { calibrationOf } from '../evaluate/calibration.ts';
 import { classAccuracy, type Evaluation, evaluate, mostConfused, worstMistakes } from '../evaluate/evaluate.ts';
 import { topK } from '../evaluate/metrics.ts';
 import { type AveragePrecision, answersOf, probabilitiesOf, wrongAnswers } from '../evaluate/multi-label.ts';
-import { encodePng } from '../export/bundle-node.ts';
+import { describeCheck } from '../export/print-card.ts';
+import { encodePng } from '../images/encode-node.ts';
 import { resizeRegion } from '../images/resize.ts';
 import { type ConfusedPair, type ExamplePrediction, renderReport } from '../report/html.ts';
 import type { ClassAccuracy, Fed } from '../report/model-sections.ts';
@@ -46,6 +47,7 @@ export async function writeRunReport(
   const result = (await evaluate(program, loaders.val.epoch(0), classes.length).finally(() => program.dispose()))!;
   const several = result.averagePrecision;
   const exported = await exportsOf(files.exports, fused);
+  const shipped = Object.values(exported?.files ?? {});
   const images = `${loaders.train.images} training and ${loaders.val.images} validation images`;
   const html = await renderReport({
     title: `MobileOne on ${plan.dir.split(/[\\/]/).at(-1)}`,
@@ -77,11 +79,14 @@ export async function writeRunReport(
     fed: await fedImages(loaders, classes),
     proofs: [
       ...(fused.proof ? [{ name: 'fused against trained', proof: fused.proof }] : []),
-      ...Object.values(exported?.files ?? {}).map(({ path, proof }) => ({
-        name: `${basename(path)} against fused`,
-        proof,
-      })),
+      ...shipped.flatMap((file) =>
+        'proof' in file ? [{ name: `${basename(file.path)} against fused`, proof: file.proof }] : [],
+      ),
     ],
+    exports: shipped.map((file) => ({
+      ...{ name: basename(file.path), title: file.title, precision: file.precision, bytes: file.bytes },
+      check: describeCheck(file),
+    })),
     ...(exported ? { latency: exported.latency } : {}),
     recipe: { ...recipe },
     origins: originsIn(await readFile(files.recipe, 'utf8').catch(() => '')),

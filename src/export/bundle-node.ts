@@ -1,148 +1,147 @@
-/** A folder with everything that someone who ships the model needs, checked before it is written. */
-import { mkdir } from 'node:fs/promises';
+/** A folder with everything that someone who ships the model needs: checked before it is written, and written whole or not at all. */
 import { join } from 'node:path';
 import type { ModelFile } from '../checkpoint/model-file.ts';
-import type { Proof } from '../checkpoint/proof.ts';
-import { writeAtomic } from '../checkpoint/write-node.ts';
-import { UserError } from '../core/errors.ts';
-import type { Tensor } from '../core/tensor.ts';
-import { type Engine, loadState } from '../engine/engine.ts';
-import { evalGeometry } from '../images/preprocess.ts';
+import { settleFolder, writeFolder } from '../checkpoint/write-folder-node.ts';
+import type { Engine } from '../engine/engine.ts';
+import { encodePng } from '../images/encode-node.ts';
+import { seededImages } from '../images/seeded.ts';
 import type { ProofBatch } from '../reparam/prove.ts';
-import { type Card, type CardDetails, makeCard, printCard } from './card.ts';
-import { type VerifyOptions, verifyOnnx } from './onnx/verify-node.ts';
-import { type ExportedModel, type ExportOptions, exportOnnx, sha256 } from './onnx/write.ts';
+import { type BundleProof, type Card, type CardDetails, makeCard } from './card.ts';
+import { type Check, type CheckOptions, checkFiles, describeEngine, shippedForm } from './check-files.ts';
+import { factsOf, printSums } from './checksums.ts';
+import { encodeFiles } from './encode-files.ts';
+import type { ExportOptions, Format, Precision } from './format.ts';
+import { FORMATS, readersOf } from './formats-node.ts';
+import { answerOf, type Golden, type GoldenEntry, type GoldenImage } from './golden.ts';
+import { hashState } from './onnx/write.ts';
+import { requireReplaceable } from './open-bundle-node.ts';
+import { describePreprocessing } from './preprocessing.ts';
+import { printCard } from './print-card.ts';
+import { copyRuntime } from './readers/runtime-node.ts';
 
-export interface BundleOptions extends ExportOptions, VerifyOptions {
-  /** The engine whose logits the file must give. */
+export interface BundleOptions extends ExportOptions, Omit<CheckOptions, 'generated'> {
+  /** What to write; default: the first format. */
+  readonly formats?: readonly Format[];
+  /** The engine whose logits the files must give. */
   readonly engine: Engine;
-  /** Real images, uint8 `[N, H, W, 3]` of the exported size. */
-  readonly images: Iterable<ProofBatch> | AsyncIterable<ProofBatch>;
-  /** How many of them are kept as golden images; default 8. */
-  readonly golden?: number;
+  /** Real images, uint8 `[N, H, W, C]` of the exported size; default: some drawn from a seed, and the card says so. */
+  readonly images?: Iterable<ProofBatch> | AsyncIterable<ProofBatch> | undefined;
+  /** Copy the runtimes that readers need beside them; default false. */
+  readonly withRuntime?: boolean | undefined;
   readonly details?: CardDetails;
 }
 
+/** A format's part of a bundle that was written. */
+export type BundledFile = {
+  readonly format: string;
+  /** What a user opens, by its path. */
+  readonly path: string;
+  readonly precision: Precision;
+  /** Of all its files. */
+  readonly bytes: number;
+  /** What to feed it, in a sentence. */
+  readonly input: string;
+  /** Hashes by path in the bundle. */
+  readonly sha256: Readonly<Record<string, string>>;
+} & Check;
+
 export interface Bundle {
   readonly folder: string;
-  /** Path of `model.onnx`. */
-  readonly model: string;
-  /** Bytes of `model.onnx`. */
-  readonly bytes: number;
-  readonly exported: ExportedModel;
-  /** The check of the file in ONNX Runtime. */
-  readonly proof: Proof;
+  /** In the order of the formats. */
+  readonly files: readonly BundledFile[];
+  /** sha256 of the weights. */
+  readonly weights: string;
   readonly card: Card;
 }
 
+/** Images drawn where there are no real ones. */
+export const SEEDED_IMAGES = 32;
+
 /**
- * Exports a model, checks the file in ONNX Runtime, and only then writes the folder: `model.onnx`, `labels.txt`,
- * `preprocessing.json`, `golden.json` with `golden/*.png`, `proof.json`, `card.json` and `README.md`.
+ * Exports a model in one or more formats, checks each file in its runtime, and only then writes the folder (docs/bundle.md).
+ * An earlier bundle of that name is replaced in one piece; a folder that holds anything else is refused.
  */
 export async function writeBundle(folder: string, model: ModelFile, options: BundleOptions): Promise<Bundle> {
-  const { engine, details = {}, golden: count = 8 } = options;
-  const exported = await exportOnnx(model, options);
-  const kept: Tensor[] = [];
-  const proof = await verifyOnnx(exported.bytes, exported, engine, keepFirst(options.images, count, kept), options);
-  const card = makeCard(model, exported, { onnx: proof, fileHash: await sha256(exported.bytes) }, details);
-  const golden = await goldenFiles(exported, engine, kept, model);
-
-  await mkdir(join(folder, 'golden'), { recursive: true });
-  const write = (name: string, bytes: Uint8Array | string): Promise<void> => writeAtomic(join(folder, name), bytes);
-  const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
-  for (const { file, png } of golden) await write(file, png);
-  await write('golden.json', json(golden.map(({ png: _, ...entry }) => entry)));
-  await write('labels.txt', model.classes.map((name) => `${name}\n`).join(''));
-  await write('preprocessing.json', json(describePreprocessing(model, exported)));
-  await write('proof.json', json(card.proof));
-  await write('card.json', json(card));
-  await write('README.md', printCard(card));
-  await write('model.onnx', exported.bytes);
-  return { folder, model: join(folder, 'model.onnx'), bytes: exported.bytes.length, exported, proof, card };
-}
-
-/** Passes batches on and keeps copies of the first images, each `[1, H, W, C]`. */
-async function* keepFirst(
-  batches: Iterable<ProofBatch> | AsyncIterable<ProofBatch>,
-  limit: number,
-  kept: Tensor[],
-): AsyncGenerator<ProofBatch> {
-  for await (const batch of batches) {
-    const { images, count } = 'images' in batch ? batch : { images: batch, count: batch.shape[0]! };
-    const [, h, w, c] = images.shape as [number, number, number, number];
-    for (let n = 0; n < count && kept.length < limit; n++) {
-      kept.push({ shape: [1, h, w, c], data: images.data.slice(n * h * w * c, (n + 1) * h * w * c) });
-    }
-    yield batch;
-  }
-}
-
-interface GoldenFile {
-  readonly file: string;
-  /** The first class; of a model for several labels those above 50 %. */
-  readonly label?: string;
-  readonly labels?: readonly string[];
-  readonly logits: readonly number[];
-  readonly png: Uint8Array;
-}
-
-async function goldenFiles(
-  { graph, state }: ExportedModel,
-  engine: Engine,
-  images: readonly Tensor[],
-  { classes, multiLabel }: ModelFile,
-): Promise<GoldenFile[]> {
-  const [, h, w] = images[0]!.shape;
-  const program = await engine.compile(graph, { dims: { N: 1, H: h!, W: w! } });
-  try {
-    loadState(program, state);
-    const files: GoldenFile[] = [];
-    for (const [i, image] of images.entries()) {
-      const logits = [...(await program.run({ image })).logits!.data];
-      const answer = multiLabel
-        ? { labels: classes.filter((_, c) => logits[c]! > 0) }
-        : { label: classes[logits.indexOf(Math.max(...logits))]! };
-      files.push({ file: `golden/${String(i).padStart(2, '0')}.png`, ...answer, logits, png: await encodePng(image) });
-    }
-    return files;
-  } finally {
-    await program.dispose();
-  }
-}
-
-/** Encodes a uint8 image `[1, H, W, C]` (gray or RGB, or either with alpha), losslessly. */
-export async function encodePng({ shape, data }: Tensor): Promise<Uint8Array> {
-  const [, height, width, channels] = shape as [number, number, number, 1 | 2 | 3 | 4];
-  const { default: sharp } = await import('sharp').catch(() => {
-    throw new UserError(
-      'Pictures are written by the package sharp, which is missing.',
-      'Install it: npm install sharp',
-    );
+  const {
+    engine,
+    formats = FORMATS.slice(0, 1),
+    details = {},
+    size = model.preprocessing.size,
+    form = 'fused',
+  } = options;
+  await settleFolder(folder);
+  await requireReplaceable(folder);
+  const encoded = await encodeFiles(formats, model, options);
+  const sized = { ...model, preprocessing: { ...model.preprocessing, size } };
+  const shipped = shippedForm(sized, form);
+  const images = options.images ?? [seededImages(0, SEEDED_IMAGES, size, model.config.in_chans)];
+  const { multiLabel } = model;
+  const generated = options.images === undefined;
+  const { checks, golden: kept } = await checkFiles(encoded, shipped, { engine, multiLabel }, images, {
+    ...options,
+    generated,
   });
-  return await sharp(data as Uint8Array, { raw: { width, height, channels } })
-    .toColourspace(channels < 3 ? 'b-w' : 'srgb')
-    .png()
-    .toBuffer();
+  const golden: Golden = {
+    source: generated ? 'generated' : 'real',
+    engine: describeEngine(engine),
+    images: kept.map((one, i) => goldenEntry(one, i, model)),
+  };
+
+  const files = new Map<string, Uint8Array>();
+  const add = (path: string, content: Uint8Array | string): void => {
+    if (files.has(path)) throw new Error(`internal error: two files of the bundle are named ${path}`);
+    files.set(path, typeof content === 'string' ? new TextEncoder().encode(content) : content);
+  };
+  const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+  const preprocessing = describePreprocessing(
+    sized,
+    encoded.map(({ exported }) => exported),
+  );
+  for (const { exported } of encoded) for (const [path, bytes] of exported.files) add(path, bytes);
+  add('labels.txt', model.classes.map((name) => `${name.replaceAll(/[\r\n]+/g, ' ')}\n`).join(''));
+  add('preprocessing.json', json(preprocessing));
+  for (const [i, { image }] of kept.entries()) add(golden.images[i]!.file, await encodePng(image));
+  add('golden.json', json(golden));
+  const readers = encoded.map(({ format, exported: { main } }) => ({ main, readers: readersOf(format.name) }));
+  for (const { main, readers: some } of readers) {
+    for (const reader of some) add(`readers/${reader.file}`, reader.text({ main, preprocessing }));
+    if (options.withRuntime) for (const [path, bytes] of await copyRuntime(some)) add(`readers/${path}`, bytes);
+  }
+  const weightsHash = await hashState(shipped.state);
+  const proof: BundleProof = {
+    fused: model.proof ?? null,
+    files: Object.fromEntries(encoded.map(({ exported }, i) => [exported.main, checks[i]!])),
+  };
+  add('proof.json', json(proof));
+  const facts = { graph: shipped.graph, form, size, encoded, proof, golden, weightsHash, files: await factsOf(files) };
+  const card = makeCard(model, facts, details);
+  add(
+    'README.md',
+    printCard(
+      card,
+      readers.flatMap(({ readers: some }) => some),
+    ),
+  );
+  add('card.json', json(card));
+  add('SHA256SUMS', printSums(await factsOf(files)));
+
+  await requireReplaceable(folder);
+  await writeFolder(folder, files);
+  const written = card.exports.map(
+    ({ format, main, precision, bytes, input, files: paths }, i): BundledFile => ({
+      ...{ format, path: join(folder, main), precision, bytes, input },
+      sha256: Object.fromEntries(paths.map((path) => [path, card.files[path]!.sha256])),
+      ...checks[i]!,
+    }),
+  );
+  return { folder, files: written, weights: weightsHash, card };
 }
 
-const CHANNEL_NAMES: Readonly<Record<number, string>> = { 1: 'gray', 2: 'gray, alpha', 3: 'RGB', 4: 'RGBA' };
-
-function describePreprocessing(model: ModelFile, { options, preprocessing }: ExportedModel): object {
-  const { size, cropPct, interpolation, mean, std } = preprocessing;
+function goldenEntry({ logits }: GoldenImage, i: number, { classes, multiLabel }: ModelFile): GoldenEntry {
   return {
-    outside: {
-      resize_short_side: evalGeometry(size, size, { size, cropPct }).resized.width,
-      interpolation: `${interpolation}, antialiased`,
-      center_crop: size,
-      channels: CHANNEL_NAMES[model.config.in_chans] ?? `${model.config.in_chans}`,
-    },
-    inside_the_model: options.preprocessing,
-    formula: '(value / 255 - mean) / std',
-    mean,
-    std,
-    input: {
-      layout: options.preprocessing ? options.layout : 'nchw',
-      dtype: options.preprocessing ? 'uint8' : 'float32',
-    },
+    file: `golden/${String(i).padStart(2, '0')}.png`,
+    ...answerOf(logits, classes, multiLabel === true),
+    // Nine digits are all that a float32 has.
+    logits: logits.map((value) => Number(value.toPrecision(9))),
   };
 }

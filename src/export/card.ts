@@ -3,13 +3,21 @@ import type { ModelFile } from '../checkpoint/model-file.ts';
 import type { Proof } from '../checkpoint/proof.ts';
 import { VERSION } from '../core/version.ts';
 import { countParams } from '../graph/cost.ts';
-import { type ExportedModel, inputStatement, type Task, taskOf } from './onnx/write.ts';
+import type { Graph } from '../graph/graph.ts';
+import type { Check } from './check-files.ts';
+import type { FileFacts } from './checksums.ts';
+import type { Encoded } from './encode-files.ts';
+import type { Precision } from './format.ts';
+import type { Golden } from './golden.ts';
+import { inputStatement, type Task, taskOf } from './onnx/write.ts';
 
 /** What the person who exports may add. */
 export interface CardDetails {
   readonly title?: string;
   /** One paragraph in Markdown. */
   readonly description?: string;
+  /** What it was trained on. */
+  readonly data?: { readonly name: string; readonly images?: number };
   /** The resolved recipe, as it is stored with the run. */
   readonly recipe?: object;
   /** The command that repeats the training. */
@@ -18,10 +26,34 @@ export interface CardDetails {
   readonly license?: string;
 }
 
-/** Everything the card says, as JSON data. */
-export interface Card {
+/** One format's part of a bundle. */
+export interface CardExport {
+  readonly format: string;
   readonly title: string;
-  readonly description: string | undefined;
+  /** What a user opens. */
+  readonly main: string;
+  readonly precision: Precision;
+  /** Paths of its files. */
+  readonly files: readonly string[];
+  /** Of all of them. */
+  readonly bytes: number;
+  /** What to feed it, in a sentence. */
+  readonly input: string;
+}
+
+/** `proof.json`: what was checked, by the path of the file. */
+export interface BundleProof {
+  /** The fused form against the train form. */
+  readonly fused: Proof | null;
+  readonly files: Readonly<Record<string, Check>>;
+}
+
+/** Everything the card says, as JSON data (`card.json`). */
+export interface Card {
+  /** Version of the bundle's layout. */
+  readonly bundle: 1;
+  readonly title: string;
+  readonly description?: string | undefined;
   readonly created_with: string;
   readonly architecture: {
     readonly name: string;
@@ -29,16 +61,23 @@ export interface Card {
     readonly parameters: number;
     readonly config: object;
   };
-  readonly input: string;
-  readonly output: string;
+  readonly size: number;
   /** Whether an image has one of the classes, or any number of them. */
   readonly task: Task;
+  readonly classes: number;
+  readonly exports: readonly CardExport[];
+  readonly output: string;
   readonly metrics: Readonly<Record<string, number>>;
-  readonly proof: { readonly fused: Proof | undefined; readonly onnx: Proof };
-  readonly recipe: object | undefined;
-  readonly command: string | undefined;
+  readonly data: CardDetails['data'] | null;
+  readonly recipe: object | null;
+  readonly command: string | null;
   readonly license: string;
-  readonly sha256: { readonly 'model.onnx': string; readonly weights: string };
+  readonly proof: BundleProof;
+  readonly golden: { readonly images: number; readonly source: Golden['source'] };
+  /** sha256 over names, shapes and values of the weights. */
+  readonly weights_sha256: string;
+  /** Every file but the cards and the list of hashes, which hold this. */
+  readonly files: Readonly<Record<string, FileFacts>>;
 }
 
 const PROBABILITIES: Readonly<Record<Task, string>> = {
@@ -50,90 +89,52 @@ const PROBABILITIES: Readonly<Record<Task, string>> = {
 const NO_LICENSE =
   'Not stated. What the weights may be used for depends on the images they were trained on; say so before you share them.';
 
-/** Collects the card of an exported and checked model; `fileHash` is the sha256 of `model.onnx`. */
-export function makeCard(
-  model: ModelFile,
-  exported: ExportedModel,
-  checks: { readonly onnx: Proof; readonly fileHash: string },
-  details: CardDetails,
-): Card {
+export interface CardFacts {
+  readonly graph: Graph;
+  readonly form: 'train' | 'fused';
+  readonly size: number;
+  readonly encoded: readonly Encoded[];
+  readonly proof: BundleProof;
+  readonly golden: Golden;
+  readonly weightsHash: string;
+  readonly files: Readonly<Record<string, FileFacts>>;
+}
+
+/** Collects the card of an exported and checked model. */
+export function makeCard(model: ModelFile, facts: CardFacts, details: CardDetails): Card {
+  const { encoded, proof, golden, files } = facts;
   const name = model.variant ? `MobileOne-${model.variant.toUpperCase()}` : 'MobileOne';
+  const exports = encoded.map(({ format, exported }): CardExport => {
+    const paths = [...exported.files.keys()];
+    return {
+      format: format.name,
+      title: format.title,
+      main: exported.main,
+      precision: exported.options.precision,
+      files: paths,
+      bytes: paths.reduce((sum, path) => sum + files[path]!.bytes, 0),
+      input: exported.input ?? inputStatement(model, exported.options),
+    };
+  });
   return {
+    bundle: 1,
     title: details.title ?? `${name}, ${model.classes.length} classes`,
     description: details.description,
     created_with: `mobileone ${VERSION}`,
-    architecture: {
-      name,
-      form: exported.options.form,
-      parameters: countParams(exported.graph),
-      config: model.config,
-    },
-    input: inputStatement(model, exported.options),
-    output: `Output "logits": float32 [N, ${model.classes.length}], in the order of labels.txt; ${PROBABILITIES[taskOf(model)]}`,
+    architecture: { name, form: facts.form, parameters: countParams(facts.graph), config: model.config },
+    size: facts.size,
     task: taskOf(model),
+    classes: model.classes.length,
+    exports,
+    output: `Output "logits": float32 [N, ${model.classes.length}], in the order of labels.txt; ${PROBABILITIES[taskOf(model)]}`,
     metrics: model.metrics ?? {},
-    proof: { fused: model.proof, onnx: checks.onnx },
-    recipe: details.recipe,
-    command: details.command,
+    data: details.data ?? null,
+    recipe: details.recipe ?? null,
+    command: details.command ?? null,
     license: details.license ?? model.info.license ?? NO_LICENSE,
-    sha256: { 'model.onnx': checks.fileHash, weights: exported.weightsHash },
+    proof,
+    golden: { images: golden.images.length, source: golden.source },
+    weights_sha256: facts.weightsHash,
+    files,
   };
 }
-
-/** One sentence about a proof. */
-export function describeProof({ images, top1Agreement, relativeDifference, bound, engine }: Proof): string {
-  const agreement = top1Agreement === 100 ? 'the same first class on every one' : `${top1Agreement.toFixed(2)} % agree`;
-  return `${images} real images, ${agreement}, largest logit difference ${relativeDifference.toExponential(1)} of the largest logit (bound ${bound.toExponential(0)}); ${engine}`;
-}
-
-/** The card as Markdown (`README.md` of the bundle). */
-export function printCard(card: Card): string {
-  const { architecture, metrics, proof } = card;
-  const rows = Object.entries(metrics).map(([name, value]) => `| ${name} | ${Number(value.toFixed(4))} |`);
-  const section = (title: string, ...lines: readonly string[]): string[] => [`## ${title}`, '', ...lines, ''];
-  const code = (language: string, text: string): string[] => [`\`\`\`${language}`, text.trimEnd(), '```'];
-  return [
-    `# ${card.title}`,
-    '',
-    ...(card.description ? [card.description, ''] : []),
-    `${architecture.name}, ${architecture.form} form, ${architecture.parameters.toLocaleString('en-US')} parameters, ONNX. Made with ${card.created_with}.`,
-    '',
-    ...section('Input and output', card.input, '', card.output),
-    ...section(
-      'Metrics',
-      ...(rows.length > 0 ? ['| metric | value |', '| --- | --- |', ...rows] : ['None were recorded.']),
-    ),
-    ...section(
-      'Proof',
-      `- Fused form against train form: ${proof.fused ? describeProof(proof.fused) : 'not recorded for this model.'}`,
-      `- This file against the model: ${describeProof(proof.onnx)}`,
-      '- `golden/` holds images with the logits they must give (`golden.json`); run them where you ship the model.',
-    ),
-    ...section('Files', ...FILES),
-    ...section('Run it', ...code('js', RUN_SCRIPT)),
-    ...(card.command ? section('Repeat the training', ...code('sh', card.command)) : []),
-    ...(card.recipe ? section('Recipe', ...code('json', JSON.stringify(card.recipe, null, 2))) : []),
-    ...section('License', card.license),
-    ...section(
-      'Hashes',
-      `- model.onnx: sha256 ${card.sha256['model.onnx']}`,
-      `- weights: sha256 ${card.sha256.weights}`,
-    ),
-  ].join('\n');
-}
-
-const FILES: readonly string[] = [
-  '- `model.onnx`: the model (labels and preprocessing are in its metadata too)',
-  '- `labels.txt`: class names, one a line, in the order of the logits',
-  '- `preprocessing.json`: what happens to a picture before and inside the model',
-  '- `golden/*.png`, `golden.json`: pictures of the right size with expected logits',
-  '- `proof.json`, `card.json`: the proofs and this page as data',
-];
-
-const RUN_SCRIPT = `
-import * as ort from 'onnxruntime-node'; // or onnxruntime-web
-const session = await ort.InferenceSession.create('model.onnx');
-const [name] = session.inputNames;
-// pixels: the decoded picture, as the section "Input and output" says
-const { logits } = await session.run({ [name]: new ort.Tensor('uint8', pixels, [1, size, size, channels]) });
-`.trim();

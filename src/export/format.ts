@@ -1,5 +1,6 @@
 /** What every export format provides: files of a model, and a way to ask those files for their answers. */
 import type { ModelFile } from '../checkpoint/model-file.ts';
+import { UserError } from '../core/errors.ts';
 import type { StateDict, Tensor } from '../core/tensor.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { Preprocessing } from '../images/preprocess.ts';
@@ -31,10 +32,13 @@ export interface ExportedModel {
   readonly files: ReadonlyMap<string, Uint8Array>;
   /** What a user opens: a file, or a folder as of Core ML. */
   readonly main: string;
+  /** What to feed it, in a sentence; default: that of ONNX (`inputStatement`). */
+  readonly input?: string;
   /** What the files compute from uint8 images `[N, H, W, C]`, for checking them. */
   readonly graph: Graph;
   readonly state: StateDict;
   readonly preprocessing: Preprocessing;
+  /** As they came out: `layout` is that of the input there is. */
   readonly options: Required<ExportOptions>;
   /** sha256 of the weights, in hexadecimal. */
   readonly weightsHash: string;
@@ -61,10 +65,12 @@ export interface Format {
   readonly title: string;
   /** The first is the default. */
   readonly precisions: readonly Precision[];
+  /** Options that say nothing about its files, as of weights alone; refused where no other format heeds them. */
+  readonly ignores?: readonly (keyof ExportOptions)[];
   /** The files of a model; throws a UserError for options or models that the format can't express. */
   encode(model: ModelFile, options?: ExportOptions): Promise<ExportedModel>;
   /**
-   * Opens the files of `encode` in a real runtime; throws a UserError that says what to install when it is missing.
+   * Opens the files of `encode` in a real runtime; throws a UserError whose hint says what to install when it is missing.
    * Undefined: there is none outside the maker's devices (Core ML), and the files are checked otherwise.
    */
   readonly open?: (files: ReadonlyMap<string, Uint8Array>, main: string, options?: RunnerOptions) => Promise<Runner>;
@@ -72,3 +78,8 @@ export interface Format {
 
 /** Largest logit difference allowed, relative to the largest absolute logit. */
 export const FORMAT_BOUNDS: Readonly<Record<Precision, number>> = { fp32: 1e-4, fp16: 1e-2 };
+
+/** Whether an error of `open` says that the runtime is missing, and not that something is wrong with the files. */
+export function isMissingRuntime(error: unknown): error is UserError {
+  return error instanceof UserError && /\binstall\b/i.test(error.hint);
+}

@@ -38,6 +38,17 @@ export interface ConfusedPair {
   readonly pictures?: readonly [Uint8Array, Uint8Array];
 }
 
+/** A file that was exported. */
+export interface ExportedPart {
+  readonly name: string;
+  /** The format as its makers write it. */
+  readonly title: string;
+  readonly precision: string;
+  readonly bytes: number;
+  /** How it was checked, or why not. */
+  readonly check: string;
+}
+
 /** What a report shows; sections without data are left out. */
 export interface ReportData {
   readonly title: string;
@@ -57,6 +68,8 @@ export interface ReportData {
   /** Training images as the network was fed them. */
   readonly fed?: Fed;
   readonly proofs?: readonly { readonly name: string; readonly proof: Proof }[];
+  /** What was exported, a file (or folder) each. */
+  readonly exports?: readonly ExportedPart[];
   readonly latency?: { readonly rows: readonly Measurement[]; readonly device: Device; readonly protocol: string };
   readonly recipe?: Readonly<Record<string, unknown>>;
   /** Where values of the recipe come from, those that are defaults left out. */
@@ -80,6 +93,7 @@ export async function renderReport(data: ReportData): Promise<string> {
     await confused(data),
     await calibration(data.calibration),
     proofs(data),
+    exported(data),
     await latency(data),
     recipe(data),
     notes(data),
@@ -162,6 +176,17 @@ function proofs({ proofs = [] }: ReportData): string {
     table(['check', 'verdict', 'images', 'first class agrees', 'largest difference'], rows),
     `<p class="small">Ran on: ${escapeHtml([...new Set(proofs.map(({ proof }) => proof.engine))].join('; '))}.</p>`,
   );
+}
+
+function exported({ exports = [] }: ReportData): string {
+  if (exports.length === 0) return '';
+  const rows = exports.map(({ name, title, precision, bytes, check }) => [
+    name,
+    `${title}, ${precision}`,
+    `${(bytes / 1e6).toFixed(2)} MB`,
+    check,
+  ]);
+  return section('Exported files', table(['file', 'format', 'size', 'checked on'], rows));
 }
 
 async function latency({ latency }: ReportData): Promise<string> {

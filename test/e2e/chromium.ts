@@ -23,6 +23,7 @@ const TYPES: Readonly<Record<string, string>> = {
   mjs: 'text/javascript',
   wasm: 'application/wasm',
   json: 'application/json',
+  png: 'image/png',
 };
 export const FLAGS: readonly string[] = [
   '--headless',

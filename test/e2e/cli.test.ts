@@ -20,7 +20,7 @@ describe.skipIf(!built)('mobileone (built)', () => {
   it('prints help and version', async () => {
     const help = await cli(folder, '--help');
     expect(help.code).toBe(0);
-    for (const verb of ['train', 'eval', 'predict', 'fuse', 'export', 'runs', 'info', 'bench'])
+    for (const verb of ['train', 'eval', 'predict', 'fuse', 'export', 'verify', 'runs', 'info', 'bench'])
       expect(help.out).toContain(verb);
     expect((await cli(folder)).out).toBe(help.out);
     const train = await cli(folder, 'train', '--help');
@@ -92,35 +92,6 @@ describe.skipIf(!built)('mobileone (built)', () => {
     expect(strict.code).toBe(1);
     expect(strict.err).toContain('The fused model is not the trained one');
     expect(existsSync(at('g.safetensors'))).toBe(false);
-  });
-
-  it('exports a bundle that ONNX Runtime has checked', async () => {
-    const { code, out } = await cli(folder, 'export', 'run');
-    expect(code).toBe(0);
-    expect(out).toMatch(/^fused +proved on \d images/);
-    expect(out).toMatch(/onnx runtime +proved on \d images/);
-    expect(out).toContain('uint8 RGB [N, 32, 32, 3]');
-    for (const name of ['model.onnx', 'labels.txt', 'golden.json', 'card.json', 'README.md'])
-      expect(existsSync(at('run', 'export-onnx', name)), name).toBe(true);
-    const card = JSON.parse(readFileSync(at('run', 'export-onnx', 'card.json'), 'utf8')) as { command: string };
-    expect(card.command).toMatch(/^mobileone train photos/);
-    const planes = await cli(
-      ...[
-        folder,
-        'export',
-        'run/model.safetensors',
-        '--images',
-        'photos',
-        '--layout',
-        'nchw',
-        '--fixed-batch',
-        '--json',
-      ],
-    );
-    expect(JSON.parse(planes.out)).toMatchObject({
-      path: 'run/model-onnx/model.onnx',
-      proof: { images: 30, passed: true },
-    });
   });
 
   it('measures both forms on every runtime there is', async () => {

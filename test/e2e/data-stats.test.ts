@@ -48,9 +48,7 @@ describe.skipIf(!built)('mobileone data stats (needs dist: npx tsdown)', () => {
     ) as object;
     expect(evaluated).toMatchObject({ images: 36 });
     await cli(folder, 'export', 'run');
-    const exported = JSON.parse(
-      readFileSync(join(folder, 'run', 'export-onnx', 'preprocessing.json'), 'utf8'),
-    ) as object;
+    const exported = JSON.parse(readFileSync(join(folder, 'run', 'bundle', 'preprocessing.json'), 'utf8')) as object;
     expect(exported).toMatchObject({ mean: [0.4, 0.5, 0.6], std: [0.2, 0.25, 0.3] });
     // A model that begins with it keeps them, unless others are given.
     const explain = async (...more: string[]): Promise<string> =>

@@ -90,16 +90,16 @@ describe.skipIf(!built)('images of other channels (needs dist: npx tsdown)', () 
 
     const exported = await cli(folder, 'export', 'run');
     expect(exported.out).toContain('uint8 gray [N, 32, 32, 1]');
-    expect(exported.out).toMatch(/onnx runtime +proved on \d+ images/);
-    const described = JSON.parse(readFileSync(at('run', 'export-onnx', 'preprocessing.json'), 'utf8')) as object;
-    expect(described).toMatchObject({ outside: { channels: 'gray' } });
-    const golden = await sharp(at('run', 'export-onnx', 'golden', '00.png')).metadata();
+    expect(exported.out).toMatch(/checked on \d+ real images/);
+    const described = JSON.parse(readFileSync(at('run', 'bundle', 'preprocessing.json'), 'utf8')) as object;
+    expect(described).toMatchObject({ channels: 1, color: 'gray' });
+    const golden = await sharp(at('run', 'bundle', 'golden', '00.png')).metadata();
     expect(golden.channels).toBe(1);
     const { InferenceSession, Tensor } = await import('onnxruntime-node');
-    const session = await InferenceSession.create(at('run', 'export-onnx', 'model.onnx'));
+    const session = await InferenceSession.create(at('run', 'bundle', 'model.onnx'));
     const answer = await session.run({ image: new Tensor('uint8', new Uint8Array(2 * 32 * 32), [2, 32, 32, 1]) });
     expect(answer.logits!.dims).toEqual([2, 4]);
-    expect(await top1('run/export-onnx/model.onnx', 'digits', '--split', 'test')).toBeCloseTo(accuracy, 6);
+    expect(await top1('run/bundle/model.onnx', 'digits', '--split', 'test')).toBeCloseTo(accuracy, 6);
 
     const said = await cli(folder, 'predict', 'run', 'photos/red/0.png', '--json');
     expect(JSON.parse(said.out)).toMatchObject({ predictions: [{}, {}, {}, {}] });

@@ -73,9 +73,7 @@ describe.skipIf(!built)('a list with several labels an image (built)', () => {
     const exported = await json('export', 'run', '--images', 'set/val.csv');
     expect(exported.latency.rows[0].median).toBeGreaterThan(0);
     const [run, ...others] = await Promise.all(
-      [['run'], ['run/fused.safetensors', 'set'], ['run/export-onnx/model.onnx', 'set']].map((one) =>
-        json('eval', ...one),
-      ),
+      [['run'], ['run/fused.safetensors', 'set'], ['run/bundle/model.onnx', 'set']].map((one) => json('eval', ...one)),
     );
     expect(run.map).toBeGreaterThan(90);
     expect(run.classImages).toHaveLength(3);
@@ -111,11 +109,11 @@ describe.skipIf(!built)('a list with several labels an image (built)', () => {
   });
 
   it('says so in the bundle and in the report, which export writes anew', async () => {
-    const card = JSON.parse(readFileSync(`${folder}/run/export-onnx/card.json`, 'utf8'));
+    const card = JSON.parse(readFileSync(`${folder}/run/bundle/card.json`, 'utf8'));
     expect(card.task).toBe('multi_label_classification');
     expect(card.metrics.valMap).toBeGreaterThan(90);
-    expect(readFileSync(`${folder}/run/export-onnx/README.md`, 'utf8')).not.toContain('softmax');
-    expect(JSON.parse(readFileSync(`${folder}/run/export-onnx/golden.json`, 'utf8'))[0].labels).toEqual(
+    expect(readFileSync(`${folder}/run/bundle/README.md`, 'utf8')).not.toContain('softmax');
+    expect(JSON.parse(readFileSync(`${folder}/run/bundle/golden.json`, 'utf8')).images[0].labels).toEqual(
       expect.any(Array),
     );
     const html = readFileSync(`${folder}/run/report.html`, 'utf8');

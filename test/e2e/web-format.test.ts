@@ -5,9 +5,9 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decodeModel } from '../../src/checkpoint/model-file.ts';
 import type { Tensor } from '../../src/core/tensor.ts';
-import { encodePng } from '../../src/export/bundle-node.ts';
 import { type ExportOptions, FORMAT_BOUNDS } from '../../src/export/format.ts';
 import { WEB } from '../../src/export/web/format-node.ts';
+import { encodePng } from '../../src/images/encode-node.ts';
 import { load, nodeWasmEngine } from '../../src/node.ts';
 import { compareLogits, formRunner } from '../../src/reparam/prove.ts';
 import { chromiumReady } from './chromium.ts';
@@ -117,7 +117,7 @@ describe.skipIf(!chromiumReady)('the page in Chromium (skipped without Chromium 
         file: `../bundle/${one.file}`,
         logits: one.logits.map((x) => x + shift),
       }));
-      await write(at(name, 'golden.json'), JSON.stringify(shifted));
+      await write(at(name, 'golden.json'), JSON.stringify({ source: 'generated', engine: '', images: shifted }));
     }
     await writeAll(at('alone'), exported.files);
     await writeAll(at('empty'), exported.files);

@@ -1,28 +1,41 @@
+import { basename } from 'node:path';
+import { isHubName, parseHubName } from '../../checkpoint/hub-node.ts';
+import type { ModelFile } from '../../checkpoint/model-file.ts';
 import { UserError } from '../../core/errors.ts';
-import { type Bundle, type BundleOptions, writeBundle } from '../../export/bundle-node.ts';
+import type { Engine } from '../../engine/engine.ts';
+import { type Bundle, type BundleOptions, SEEDED_IMAGES, writeBundle } from '../../export/bundle-node.ts';
+import { FORMAT_BOUNDS, type Precision } from '../../export/format.ts';
+import { FORMATS, formatsNamed } from '../../export/formats-node.ts';
+import { describeCheck, sizeText } from '../../export/print-card.ts';
+import { seededImages } from '../../images/seeded.ts';
 import { EXIT } from '../exit.ts';
 import { type ExportRecord, measureLatency, recordExport } from '../export-record.ts';
-import { atMost, fuseWithProof, PROOF_IMAGES, proofText } from '../finish-run.ts';
+import { atMost, fuseWithProof, PROOF_IMAGES, type ProofImages, proofText } from '../finish-run.ts';
 import { imagesForCheck } from '../image-files.ts';
 import type { Io } from '../io.ts';
 import { openEvalLoader } from '../open-data.ts';
 import { openEngine, wholeNumber } from '../open-engine.ts';
-import { type OpenedRun, openModel } from '../open-model.ts';
+import { type OpenedModel, type OpenedRun, openModel } from '../open-model.ts';
 import { loaderHooks } from '../progress.ts';
 import { orWhy } from '../run-report.ts';
 import { rewriteReport } from './report.ts';
 
 export interface ExportFlags {
-  readonly format: string;
+  readonly to?: string | undefined;
+  readonly precision?: string | undefined;
   readonly out?: string | undefined;
   readonly images?: string | undefined;
-  readonly layout: string;
+  readonly layout?: string | undefined;
   readonly size?: string | undefined;
   readonly fixedBatch?: true | undefined;
+  readonly dynamicSize?: true | undefined;
   /** False: the input is normalized float32. */
   readonly preprocessing: boolean;
+  readonly form?: string | undefined;
+  readonly withRuntime?: true | undefined;
   /** False: the run's report.html stays as it is. */
   readonly report: boolean;
+  readonly title?: string | undefined;
   readonly license?: string | undefined;
   readonly engine?: string | undefined;
   readonly threads?: string | undefined;
@@ -32,71 +45,130 @@ export interface ExportFlags {
 
 const CHECK_BATCH = 16;
 
-/** `mobileone export`: fuses with a proof, writes a bundle, checks its file in ONNX Runtime on real images, and measures latency. */
+/** A flag that is one of some words; undefined stays undefined. */
+function oneOf<T extends string>(flag: string, text: string | undefined, words: readonly T[]): T | undefined {
+  if (text === undefined || (words as readonly string[]).includes(text)) return text as T | undefined;
+  throw new UserError(`${flag} can't be "${text}".`, `Choose ${words.join(' or ')}.`, 2);
+}
+
+/** `mobileone export`: fuses with a proof, writes a bundle, checks each of its files in its runtime on images, and measures latency. */
 export async function exportCommand(io: Io, target: string, flags: ExportFlags): Promise<number> {
-  if (flags.format !== 'onnx') throw new UserError(`There is no format "${flags.format}".`, 'Choose onnx.', 2);
-  const { layout } = flags;
-  if (layout !== 'nhwc' && layout !== 'nchw')
-    throw new UserError(`There is no layout "${layout}".`, 'Choose nhwc or nchw.', 2);
+  const formats = flags.to === undefined ? FORMATS.slice(0, 1) : formatsNamed(flags.to);
+  const layout = oneOf('--layout', flags.layout, ['nhwc', 'nchw'] as const);
+  const precision = oneOf('--precision', flags.precision, Object.keys(FORMAT_BOUNDS) as Precision[]);
+  const form = oneOf('--form', flags.form, ['fused', 'train'] as const);
+  const asked = wholeNumber('--size', flags.size, 32);
   const opened = await openModel(target);
   const { run } = opened;
-  const size = wholeNumber('--size', flags.size, 32) ?? opened.model.preprocessing.size;
+  const size = asked ?? opened.model.preprocessing.size;
   const model = { ...opened.model, preprocessing: { ...opened.model.preprocessing, size } };
-  const dataset = await imagesForCheck(opened, flags.images);
-  const out =
-    flags.out ?? (run ? `${run.files.folder}/export-onnx` : opened.path.replace(/(\.safetensors)?$/, '-onnx'));
-  const batch = Math.min(CHECK_BATCH, dataset.samples.length);
-  const loader = await openEvalLoader(dataset, batch, model.preprocessing, loaderHooks(io, flags.json));
+  const out = flags.out ?? defaultFolder(target, opened);
+  const images = await openImages(io, opened, size, flags);
   try {
     const engine = await openEngine({ ...flags, name: flags.engine ?? run?.recipe.engine });
-    const shipped = model.form === 'train' ? (await fuseWithProof(engine, model, loader.epoch(0))).fused : model;
+    const shipped = form === 'train' ? model : await fused(engine, model, images);
     const options: BundleOptions = {
       engine,
-      images: atMost(loader.epoch(0), PROOF_IMAGES),
-      layout,
-      size,
-      dynamicBatch: !flags.fixedBatch,
-      preprocessing: flags.preprocessing,
+      formats,
+      images: images.real ? atMost(images.batches(), PROOF_IMAGES) : undefined,
+      withRuntime: flags.withRuntime,
+      ...(layout && { layout }),
+      ...(asked && { size: asked }),
+      ...(flags.fixedBatch && { dynamicBatch: false }),
+      ...(flags.dynamicSize && { dynamicSize: true }),
+      ...(!flags.preprocessing && { preprocessing: false }),
+      ...(form && { form }),
+      ...(precision && { precision }),
       details: {
-        ...(run ? { recipe: run.recipe, command: run.meta.commandLine } : {}),
+        ...(run ? { recipe: run.recipe, command: run.meta.commandLine, data: dataOf(run) } : {}),
+        ...(flags.title === undefined ? {} : { title: flags.title }),
         ...(flags.license === undefined ? {} : { license: flags.license }),
       },
     };
     const bundle = await writeBundle(out, shipped, options);
     const timed = engine.name === 'wasm' ? engine : await openEngine({ ...flags, name: 'wasm' });
-    const latency = await measureLatency(timed, { ...shipped, preprocessing: model.preprocessing });
-    const report = run && (await reportOn(io, run, { bundle, format: flags.format, latency, flags }));
+    const latency = await measureLatency(timed, shipped);
+    const report = run && form !== 'train' && (await reportOn(io, run, { bundle, latency, flags }));
     if (flags.json) {
-      const { model: path, bytes, proof, card } = bundle;
-      io.out(JSON.stringify({ path, bytes, proof, fusedProof: shipped.proof ?? null, sha256: card.sha256, latency }));
+      const { folder, files, weights } = bundle;
+      io.out(JSON.stringify({ path: folder, files, weights, fusedProof: shipped.proof ?? null, latency }));
       return EXIT.ok;
     }
-    if (shipped.proof) io.out(`fused         ${proofText(shipped.proof)}`);
-    io.out(`onnx runtime  ${proofText(bundle.proof)}`);
-    io.out(`${bundle.model}  ${(bundle.bytes / 1e6).toFixed(2)} MB`);
+    printBundle(io, bundle);
+    if (shipped.proof) io.out(`fused    ${proofText(shipped.proof)}`);
     const { median, threads } = latency.rows[0]!;
     io.out(
-      `latency       ${median.toPrecision(3)} ms an image here (median, ${timed.name}, ${threads} thread${threads > 1 ? 's' : ''})`,
+      `latency  ${median.toPrecision(3)} ms an image here (median, ${timed.name}, ${threads} thread${threads > 1 ? 's' : ''})`,
     );
-    io.out(bundle.card.input);
-    if (report) io.out('path' in report ? `report ${report.path}` : `report.html was left as it was. ${report.why}`);
+    if (report) io.out('path' in report ? `report   ${report.path}` : `report.html was left as it was. ${report.why}`);
+    io.out(`bundle   ${out}  (mobileone verify ${out} repeats the checks)`);
     return EXIT.ok;
   } finally {
-    await loader.close();
+    await images.close();
+  }
+}
+
+interface CheckImages {
+  /** Or drawn from a seed. */
+  readonly real: boolean;
+  batches(): AsyncIterable<ProofImages>;
+  close(): Promise<void>;
+}
+
+/** The fused form, with a proof if it was not fused before. */
+async function fused(engine: Engine, model: ModelFile, { real, batches }: CheckImages): Promise<ModelFile> {
+  if (model.form === 'fused') return model;
+  const { fused: made, proof } = await fuseWithProof(engine, model, batches());
+  return real ? made : { ...made, proof: { ...proof, generated: true } };
+}
+
+/** `RUN/bundle`, or `MODEL-bundle`; of a model on the hub, in the folder where we are. */
+function defaultFolder(target: string, { path, run }: OpenedModel): string {
+  if (run) return `${run.files.folder}/bundle`;
+  return `${isHubName(target) ? basename(parseHubName(target).repo) : path.replace(/\.safetensors$/, '')}-bundle`;
+}
+
+/** The images that the files are checked on: those named, the run's own, or, of a file without any, some drawn from a seed. */
+async function openImages(io: Io, opened: OpenedModel, size: number, flags: ExportFlags): Promise<CheckImages> {
+  const preprocessing = { ...opened.model.preprocessing, size };
+  if (flags.images === undefined && !opened.run) {
+    if (!flags.json) io.err('No images were named (--images DATA): the files are checked on images drawn from a seed.');
+    const images = seededImages(0, SEEDED_IMAGES, size, opened.model.config.in_chans);
+    async function* batches() {
+      yield { images, count: SEEDED_IMAGES };
+    }
+    return { real: false, batches, close: async () => undefined };
+  }
+  const dataset = await imagesForCheck(opened, flags.images);
+  const batch = Math.min(CHECK_BATCH, dataset.samples.length);
+  const loader = await openEvalLoader(dataset, batch, preprocessing, loaderHooks(io, flags.json));
+  return { real: true, batches: () => loader.epoch(0), close: () => loader.close() };
+}
+
+/** What a run was trained on, without the folders it lies in. */
+const dataOf = ({ meta: { data, images } }: OpenedRun): { name: string; images?: number } => ({
+  name: basename(data),
+  ...(images === undefined ? {} : { images }),
+});
+
+function printBundle(io: Io, { files, card }: Bundle): void {
+  for (const [i, file] of files.entries()) {
+    const { title, main } = card.exports[i]!;
+    io.out(`${main}  ${title}, ${file.precision}, ${sizeText(file.bytes)}`);
+    io.out(`  checked on ${describeCheck(file).replace(/^not checked: /, 'nothing: ')}`);
+    io.out(`  ${file.input}`);
   }
 }
 
 interface Exported {
   readonly bundle: Bundle;
-  readonly format: string;
   readonly latency: ExportRecord['latency'];
   readonly flags: ExportFlags;
 }
 
 /** Keeps what was found in the run folder and writes the run's report anew. */
-async function reportOn(io: Io, { files }: OpenedRun, { bundle, format, latency, flags }: Exported) {
-  const { model: path, bytes, exported, proof } = bundle;
-  await recordExport(files.exports, format, { path, bytes, weights: exported.weightsHash, proof }, latency);
+async function reportOn(io: Io, { files }: OpenedRun, { bundle, latency, flags }: Exported) {
+  await recordExport(files.exports, bundle, latency);
   if (!flags.report) return undefined;
   return await orWhy(rewriteReport(io, files.folder, flags));
 }

@@ -17,6 +17,7 @@ export const COREML: Format = {
   name: 'coreml',
   title: 'Core ML',
   precisions: ['fp16', 'fp32'],
+  ignores: ['layout'],
   encode: encodeCoreml,
   open: openCoreml,
 };
@@ -93,6 +94,7 @@ async function encodeCoreml(model: ModelFile, options: ExportOptions = {}): Prom
     format: COREML.name,
     files: new Map([...files].map(([path, bytes]) => [`${MAIN}/${path}`, bytes])),
     main: MAIN,
+    input,
     graph: complete,
     state,
     preprocessing: { ...model.preprocessing, size },

@@ -43,7 +43,8 @@ interface Described {
   readonly input: FileInput;
 }
 
-async function describeFile(path: string, bytes: Uint8Array): Promise<Described> {
+/** What the metadata of a file say of it. Throws a UserError where they don't. */
+export async function describeFile(path: string, bytes: Uint8Array): Promise<Described> {
   // Files of other makers may hold what ours never do.
   const { metadata, inputs } = await decodeOnnx(bytes).catch((error: unknown) => {
     if (error instanceof UserError) throw new UserError(`${path}: ${error.message}`, error.hint);

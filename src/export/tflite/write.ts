@@ -48,6 +48,7 @@ export async function exportTflite(model: ModelFile, options: ExportOptions = {}
     format: 'tflite',
     files: new Map([[FILE, packed]]),
     main: FILE,
+    input: statement,
     graph: complete,
     state,
     preprocessing: { ...model.preprocessing, size },

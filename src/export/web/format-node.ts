@@ -88,6 +88,7 @@ async function encode(model: ModelFile, options: ExportOptions = {}): Promise<Ex
     format: WEB.name,
     files: new Map([...files].map(([name, bytes]) => [`${FOLDER}/${name}`, bytes])),
     main: `${FOLDER}/index.html`,
+    input: 'Pictures of any size, by file, camera or paste: the page prepares them.',
     graph: withPreprocess(graph, preprocessing),
     state,
     preprocessing,
@@ -142,4 +143,11 @@ async function open(
   };
 }
 
-export const WEB: Format = { name: 'web', title: 'Web page', precisions: ['fp32', 'fp16'], encode, open };
+export const WEB: Format = {
+  name: 'web',
+  title: 'Web page',
+  precisions: ['fp32', 'fp16'],
+  ignores: ['layout', 'dynamicBatch', 'dynamicSize', 'preprocessing'],
+  encode,
+  open,
+};

@@ -1,19 +1,14 @@
 /** The golden images of a bundle, run in the visitor's browser. */
 import type { ImageModel } from '../../embed/model.ts';
 import type { WebImage } from '../../images/decode-web.ts';
-
-/** An entry of `golden.json`: a picture of the model's size, and what it must give. */
-interface Golden {
-  readonly file: string;
-  readonly logits: readonly number[];
-}
+import type { Golden } from '../golden.ts';
 
 /** Runs the images of `../golden.json` and says whether they agree; empty where there is none. */
 export async function checkGolden(model: ImageModel<WebImage>, bound: number): Promise<string> {
   const url = new URL('../golden.json', location.href);
   const response = await fetch(url).catch(() => undefined);
   if (!response?.ok || !response.headers.get('content-type')?.includes('json')) return '';
-  const entries = (await response.json()) as readonly Golden[];
+  const { images: entries } = (await response.json()) as Golden;
   let worst = 0;
   let agreeing = 0;
   for (const { file, logits } of entries) {
