@@ -36,8 +36,8 @@ const text = (
   const { dtype, layout } = how.inputs[main]!;
   return `// ${main} in an Android app. Put ${main} and labels.txt into src/main/assets, and into build.gradle.kts:
 //     implementation("${dependency}")
-// It was tried on a desktop with stand-ins for Android's classes, not on a phone: run the golden images there first (feed one to
-// "answer" as it is).
+// It was tried on a desktop with stand-ins for what only a phone has, not on a phone: run the golden images there first (feed one
+// to "answer" as it is).
 ${IMPORTS.concat(imports)
   .sort()
   .map((name) => `import ${name}`)
@@ -66,7 +66,7 @@ class Classifier(context: Context) : AutoCloseable {
         val logits = run(input(pixels))
         ${
           how.output.activation === 'softmax'
-            ? `val largest = logits.max()
+            ? `val largest = logits.reduce { a, b -> max(a, b) }
         val powers = logits.map { exp(it - largest) }
         val sum = powers.sum()
         val chances = powers.map { it / sum }`
