@@ -3,9 +3,11 @@ import { closestMatch, UserError } from '../core/errors.ts';
 import { COREML } from './coreml/format.ts';
 import type { Format } from './format.ts';
 import { ONNX } from './onnx/format-node.ts';
+import { COREML_READERS } from './readers/coreml.ts';
 import { ONNX_READERS } from './readers/onnx.ts';
 import type { Reader } from './readers/reader.ts';
 import { SAFETENSORS_READERS } from './readers/safetensors.ts';
+import { TFLITE_READERS } from './readers/tflite.ts';
 import { SAFETENSORS } from './safetensors/format-node.ts';
 import { TFLITE } from './tflite/format-node.ts';
 import { WEB } from './web/format-node.ts';
@@ -16,6 +18,8 @@ export const FORMATS: readonly Format[] = [ONNX, TFLITE, COREML, WEB, SAFETENSOR
 /** Small programs that run a format's file, for the bundle. A format that brings its own, or has none, is not here. */
 const READERS: ReadonlyMap<Format, readonly Reader[]> = new Map([
   [ONNX, ONNX_READERS],
+  [TFLITE, TFLITE_READERS],
+  [COREML, COREML_READERS],
   [SAFETENSORS, SAFETENSORS_READERS],
 ]);
 

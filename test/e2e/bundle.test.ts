@@ -3,8 +3,9 @@ import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { random } from '../../src/core/random.ts';
+import { hasLiteRt } from '../../src/engine/litert-node.ts';
 import type { Card } from '../../src/export/card.ts';
-import { FORMATS } from '../../src/export/formats-node.ts';
+import { FORMATS, readersOf } from '../../src/export/formats-node.ts';
 import { verifyBundle } from '../../src/export/verify-bundle-node.ts';
 import { built, cli, makeImages, TINY, temporaryFolder } from './cli-process.ts';
 import { countSteps, killExport, LAST_RENAME } from './killing-export.ts';
@@ -56,6 +57,26 @@ describe.skipIf(!built)('bundles (built)', () => {
     expect(existsSync(at('run', 'bundle', 'model.safetensors'))).toBe(false);
     expect(readFileSync(at('run', 'export.json'), 'utf8')).not.toContain('safetensors');
   }, 180_000);
+
+  it.skipIf(!hasLiteRt())(
+    'exports every format at once, each with its readers, and verifies them',
+    async () => {
+      const names = FORMATS.map(({ name }) => name);
+      const flags = ['--to', names.join(','), '--images', 'photos', '--out', 'all', '--no-report', '--json'];
+      const exported = await cli(folder, 'export', 'run/fused.safetensors', ...flags);
+      expect(exported).toMatchObject({ code: 0, err: '' });
+      const { files } = JSON.parse(exported.out) as { files: { format: string; path: string }[] };
+      expect(files.map(({ format }) => format)).toEqual(names);
+      for (const one of files) expect(one).toMatchObject({ proof: { images: 30, passed: true } });
+      const readers = names.flatMap((name) => readersOf(name).map(({ file }) => file));
+      expect(new Set(readers).size).toBe(readers.length);
+      expect(readdirSync(at('all', 'readers')).sort()).toEqual(readers.sort());
+      const { passed, findings } = await verifyBundle(at('all'));
+      expect(findings.filter(({ verdict }) => verdict !== 'ok')).toEqual([]);
+      expect(passed).toBe(true);
+    },
+    180_000,
+  );
 
   it('exports a file without images, and says what it was checked on', async () => {
     const flags = ['--layout', 'nchw', '--fixed-batch', '--form', 'train', '--size', '64', '--license', 'CC0'];

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import type { ModelFile } from '../../src/checkpoint/model-file.ts';
 import type { Tensor } from '../../src/core/tensor.ts';
+import { hasLiteRt } from '../../src/engine/litert-node.ts';
 import { createReferenceEngine } from '../../src/engine/reference/engine.ts';
 import { writeBundle } from '../../src/export/bundle-node.ts';
 import type { ExportOptions } from '../../src/export/format.ts';
@@ -51,6 +52,8 @@ const CASES: readonly (readonly [name: string, model: ModelFile, options: Export
   ['several', { ...fruit, multiLabel: true }, {}],
 ];
 const NAMES = CASES.map(([name]) => name);
+/** TFLite has images in one layout. */
+const TFLITE_NAMES = hasLiteRt() ? NAMES.filter((name) => name !== 'planes') : [];
 const photo = join(folder, 'photo.png');
 /** Wider than high, shrunk by a broken factor. */
 const PHOTO = { width: 150, height: 101 };
@@ -62,8 +65,9 @@ beforeAll(async () => {
   symlinkSync(resolve('.'), join(modules, 'mobileone'));
   const engine = createReferenceEngine();
   for (const [name, model, options] of CASES) {
-    // The two formats of this library's own engines; others bring tests of their own.
-    const formats = FORMATS.filter(({ name }) => name === 'onnx' || name === 'safetensors');
+    // What programs here can run; Core ML needs a Mac, and the page of web is tried in web-format.test.ts.
+    const names = ['onnx', 'safetensors', ...(TFLITE_NAMES.includes(name) ? ['tflite'] : [])];
+    const formats = FORMATS.filter((format) => names.includes(format.name));
     await writeBundle(join(folder, name), model, {
       engine,
       formats,
@@ -100,7 +104,7 @@ async function expected(name: string): Promise<string> {
 
 function run(command: string, args: readonly string[]): { code: number | null; out: string } {
   const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', cwd: folder });
-  return { code: status, out: stdout + stderr };
+  return { code: status, out: status === 0 ? stdout : stdout + stderr };
 }
 
 /** Runs a reader on the golden images and on a photo of another size. */
@@ -119,7 +123,7 @@ async function expectRight(command: string, script: string, name: string): Promi
 
 describe('in Node', () => {
   it.each(NAMES)('ONNX, %s: the golden logits, and the answer of our own pipeline for a photo', async (name) => {
-    await expectRight(process.execPath, 'node.mjs', name);
+    await expectRight(process.execPath, 'onnx.mjs', name);
   });
 
   it.skipIf(!built).each(['gray', 'several'])('weights, %s: the same', async (name) => {
@@ -131,7 +135,7 @@ describe('in Node', () => {
     const golden = readFileSync(changed, 'utf8');
     const { label } = JSON.parse(golden).images[0] as { label: string };
     writeFileSync(changed, golden.replaceAll(`"label": "${label}"`, '"label": "banana"'));
-    const { code, out } = run(process.execPath, [join(folder, 'planes', 'readers', 'node.mjs'), '--golden']);
+    const { code, out } = run(process.execPath, [join(folder, 'planes', 'readers', 'onnx.mjs'), '--golden']);
     writeFileSync(changed, golden);
     expect(out).toContain('WRONG, expected banana');
     expect(code).toBe(1);
@@ -187,14 +191,22 @@ test.skipIf(!chromiumReady)(
   },
 );
 
-/** A Python with onnxruntime and Pillow: named in MOBILEONE_PYTHON, or the one of the machine. */
-const PYTHON = process.env.MOBILEONE_PYTHON ?? 'python3';
-const hasPython = run(PYTHON, ['-c', 'import onnxruntime, PIL, numpy']).code === 0;
+/** Pythons with the packages; others than python3 are named in MOBILEONE_PYTHON, with commas between them. */
+const PYTHONS = (process.env.MOBILEONE_PYTHON ?? 'python3').split(',');
+const pythonWith = (module: string): string | undefined =>
+  PYTHONS.find((python) => run(python, ['-c', `import ${module}, PIL, numpy`]).code === 0);
 
-it.skipIf(!hasPython).each(NAMES)(
+it.skipIf(!pythonWith('onnxruntime')).each(NAMES)(
   'in Python (skipped without onnxruntime, Pillow and numpy): ONNX, %s',
   async (name) => {
-    await expectRight(PYTHON, 'python.py', name);
+    await expectRight(pythonWith('onnxruntime')!, 'onnx.py', name);
+  },
+);
+
+it.skipIf(!pythonWith('ai_edge_litert')).each(TFLITE_NAMES)(
+  'in Python (skipped without ai-edge-litert, Pillow, numpy and LiteRT.js): TFLite, %s',
+  async (name) => {
+    await expectRight(pythonWith('ai_edge_litert')!, 'tflite.py', name);
   },
 );
 

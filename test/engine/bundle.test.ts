@@ -50,7 +50,7 @@ test('a bundle holds the model, its labels, its proof, readers and golden images
       'CC0',
       'mobileone train fruit',
     ],
-    ...['"lr": 0.1', '3 real images', 'fruit.zip, 12 training images, 3 classes', '`readers/node.mjs`'],
+    ...['"lr": 0.1', '3 real images', 'fruit.zip, 12 training images, 3 classes', '`readers/onnx.mjs`'],
   ]) {
     expect(page).toContain(part);
   }

@@ -1,8 +1,8 @@
-/** `readers/node.mjs`: an ONNX file in Node. */
+/** `readers/onnx.mjs`: an ONNX file in Node. */
 import type { Reader } from './reader.ts';
 
-const text = (main: string): string => String.raw`// Says what pictures show:       node readers/node.mjs PICTURE ...
-// Checks the golden images:      node readers/node.mjs --golden
+const text = (main: string): string => String.raw`// Says what pictures show:       node readers/onnx.mjs PICTURE ...
+// Checks the golden images:      node readers/onnx.mjs --golden
 // Needs two packages:            npm install --no-save onnxruntime-node sharp
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -56,8 +56,8 @@ if (pictures.length === 0) {
 `;
 
 export const ONNX_NODE: Reader = {
-  file: 'node.mjs',
+  file: 'onnx.mjs',
   about: 'Node, by onnxruntime-node.',
-  run: 'npm install --no-save onnxruntime-node sharp && node readers/node.mjs --golden',
+  run: 'npm install --no-save onnxruntime-node sharp && node readers/onnx.mjs --golden',
   text: ({ main }) => text(main),
 };
