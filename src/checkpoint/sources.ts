@@ -25,20 +25,20 @@ export const SOURCES: Readonly<Record<Exclude<Source, 'mobileone'>, SourceFacts>
     title: "Apple's code",
     cropPct: TIMM_CROP,
     normalized: true,
-    documented: "Apple documents none; as timm's for the same weights",
+    documented: "as timm documents for Apple's weights, since Apple documents none",
   },
   smp: {
     title: "segmentation_models.pytorch (Apple's names, no classifier)",
     cropPct: TIMM_CROP,
     normalized: true,
-    documented: 'mean and std as segmentation_models.pytorch documents',
+    documented: 'as segmentation_models.pytorch documents',
   },
   mmpretrain: { title: 'MMPretrain', cropPct: USUAL_CROP, normalized: true, documented: 'as MMPretrain documents' },
   corenet: {
     title: 'CoreNet',
     cropPct: USUAL_CROP,
     normalized: false,
-    documented: "as CoreNet's recipe: no mean and std",
+    documented: "as CoreNet's recipe has it: no mean and std",
   },
 };
 

@@ -7,7 +7,7 @@ import { PRESETS } from '../recipe/presets.ts';
 import type { Io } from './io.ts';
 import { recipeOptions, type TrainFlags } from './train-flags.ts';
 
-const MODEL = 'a run folder, a .safetensors file (of mobileone, timm or Apple), or hub:owner/name';
+const MODEL = 'a run folder, a file of weights (docs/checkpoints.md), or hub:owner/name';
 const ENGINE = 'wasm or reference (wasm)';
 const THREADS = 'threads of the engine, or auto: as many as cores, at most 8 (auto)';
 const WIDE = '256-bit vectors where V8 has them: auto or off (auto); same results';
@@ -30,6 +30,7 @@ export function buildProgram(io: Io, finish: (code: number) => void): Command {
   addTraining(program, io, finish);
   addUsing(program as unknown as TypedCommand, io, finish);
   addData(program as unknown as TypedCommand, io, finish);
+  addImport(program as unknown as TypedCommand, io, finish);
   addRuns(program as unknown as TypedCommand, io, finish);
   addReport(program as unknown as TypedCommand, io, finish);
   addMeasuring(program as unknown as TypedCommand, io, finish);
@@ -139,6 +140,20 @@ function addUsing(program: TypedCommand, io: Io, finish: (code: number) => void)
     .action(async (model, options) => {
       const { exportCommand } = await import('./commands/export.ts');
       finish(await exportCommand(io, model, options));
+    });
+}
+
+function addImport(program: TypedCommand, io: Io, finish: (code: number) => void): void {
+  program
+    .command('import')
+    .description('Write the weights of any kind of file as safetensors, under the names of one framework.')
+    .argument('<model>', MODEL)
+    .requiredOption('--to <file>', 'the .safetensors file to write')
+    .option('--naming <name>', 'whose parameter names: timm, apple, mmpretrain or corenet', 'timm')
+    .option('--json', 'print the result as JSON')
+    .action(async (model, options) => {
+      const { importCommand } = await import('./commands/import.ts');
+      finish(await importCommand(io, model, options));
     });
 }
 

@@ -7,7 +7,7 @@ import { imagesForCheck } from '../image-files.ts';
 import type { Io } from '../io.ts';
 import { openEvalLoader } from '../open-data.ts';
 import { openEngine, wholeNumber } from '../open-engine.ts';
-import { type OpenedRun, openModel } from '../open-model.ts';
+import { beside, type OpenedRun, openModel } from '../open-model.ts';
 import { loaderHooks } from '../progress.ts';
 import { orWhy } from '../run-report.ts';
 import { rewriteReport } from './report.ts';
@@ -43,8 +43,7 @@ export async function exportCommand(io: Io, target: string, flags: ExportFlags):
   const size = wholeNumber('--size', flags.size, 32) ?? opened.model.preprocessing.size;
   const model = { ...opened.model, preprocessing: { ...opened.model.preprocessing, size } };
   const dataset = await imagesForCheck(opened, flags.images);
-  const out =
-    flags.out ?? (run ? `${run.files.folder}/export-onnx` : opened.path.replace(/(\.safetensors)?$/, '-onnx'));
+  const out = flags.out ?? (run ? `${run.files.folder}/export-onnx` : beside(opened.path, '-onnx'));
   const batch = Math.min(CHECK_BATCH, dataset.samples.length);
   const loader = await openEvalLoader(dataset, batch, model.preprocessing, loaderHooks(io, flags.json));
   try {
