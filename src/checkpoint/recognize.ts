@@ -16,6 +16,8 @@ const STAGE_CHANNELS: Four = [64, 128, 256, 512];
 /** Divisors of the SE channels to try: timm's, Apple's code's, CoreNet's. */
 const DIVISORS = [8, 1, 32, 16, 4, 2];
 const LISTED = 10;
+/** The released ones have at most 4. */
+const MOST_WIDTH = 64;
 
 function notMobileOne(why: string): UserError {
   return new UserError(
@@ -64,7 +66,11 @@ function configOf(state: Shapes, form: Form): MobileOneConfig {
   const depths = STAGES.map((s) => Math.floor(countBlocks((prefix) => prefixes.has(prefix), s) / 2));
   const stage = depths.indexOf(0);
   if (stage >= 0) throw notMobileOne(`it has no block in stage ${stage}`);
-  const channels = STAGES.map((s) => shape(`stages.${s}.1.${kernel}`)[0]!);
+  const channels = STAGES.map((s) => shape(`stages.${s}.1.${kernel}`)[0] ?? 0);
+  const inputs = shape(`stem.${kernel}`)[1] ?? 0;
+  const widths = channels.map((count, s) => count / STAGE_CHANNELS[s as 0 | 1 | 2 | 3]);
+  if (inputs < 1 || !widths.every((width) => width > 0 && width <= MOST_WIDTH))
+    throw notMobileOne(`its stages have ${channels.join(', ')} channels and its images ${inputs}`);
   const reduced = STAGES.flatMap((s) =>
     Array.from({ length: depths[s]! }, (_, b) => state.get(`stages.${s}.${2 * b + 1}.attn.fc1.weight`)?.shape),
   ).filter((found) => found !== undefined);
@@ -72,14 +78,14 @@ function configOf(state: Shapes, form: Form): MobileOneConfig {
   while (state.has(`stages.0.0.conv_kxk.${branches}.conv.weight`)) branches++;
   return {
     depths: depths as unknown as Four,
-    widths: STAGES.map((s) => channels[s]! / STAGE_CHANNELS[s]) as unknown as Four,
+    widths: widths as unknown as Four,
     num_conv_branches: branches,
     se_blocks: STAGES.map(
       (s) => [...Array(depths[s]!).keys()].filter((b) => state.has(`stages.${s}.${2 * b + 1}.attn.fc1.weight`)).length,
     ) as unknown as Four,
     rd_divisor: DIVISORS.find((d) => reduced.every(([r, c]) => r === seChannels(c!, d))) ?? 8,
     num_classes: state.get('head.fc.weight')?.shape[0] ?? 0,
-    in_chans: shape(`stem.${kernel}`)[1] ?? 0,
+    in_chans: inputs,
   };
 }
 
