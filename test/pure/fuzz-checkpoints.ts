@@ -78,7 +78,7 @@ function damage(bytes: Uint8Array, structure: readonly (readonly [number, number
     const length = 1 + rng.int(16);
     if (kind < 3) made[at] = rng.int(256);
     else if (kind < 4) made[at] = ODD[rng.int(ODD.length)]!;
-    else if (kind < 5) made.fill(ODD[rng.int(ODD.length)]!, at, at + length);
+    else if (kind < 5) made.fill(ODD[rng.int(ODD.length)]!, at, Math.min(made.length, at + length));
     else if (kind < 6) made.copy(made, at, spot(), made.length);
     else if (kind < 7) made = Buffer.concat([made.subarray(0, at), made.subarray(at + length)]);
     else made = Buffer.concat([made.subarray(0, at), made.subarray(at, at + length), made.subarray(at)]);
