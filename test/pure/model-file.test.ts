@@ -8,7 +8,7 @@ import {
   modelGraph,
   requireForm,
 } from '../../src/checkpoint/model-file.ts';
-import { toApple } from '../../src/checkpoint/names.ts';
+import { NAMINGS, toApple } from '../../src/checkpoint/names.ts';
 import { decodeSafetensors, encodeSafetensors } from '../../src/checkpoint/safetensors.ts';
 import { UserError } from '../../src/core/errors.ts';
 import type { StateDict } from '../../src/core/tensor.ts';
@@ -105,6 +105,10 @@ test.skipIf(!existsSync(released))("Apple's released fused S0 is recognized (ski
   const found = decodeModel(readFileSync(released));
   expect([found.variant, found.form, found.config]).toEqual(['s0', 'fused', VARIANTS.s0]);
   expect(found.preprocessing).toMatchObject({ size: 224, cropPct: 0.875 });
+  for (const naming of NAMINGS) {
+    const back = decodeModel(encodeModel(found, { naming }));
+    expect(Buffer.compare(encodeModel(back), encodeModel(found))).toBe(0);
+  }
 });
 
 test('a mismatch lists at most ten differing names', () => {

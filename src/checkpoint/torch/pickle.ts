@@ -28,8 +28,8 @@ export interface PickleHost {
   load(id: unknown): unknown;
 }
 
-/** Work that one pickle may take. A checkpoint of S0 with its optimizer takes some 100,000. */
-const MOST_WORK = 4_000_000;
+/** Work that one pickle may take. A checkpoint of S0 with averaged weights and an optimizer takes 760,000. */
+const MOST_WORK = 8_000_000;
 const CONTAINER = 16;
 const MOST_BYTES = 1 << 24;
 const MOST_NAME = 500;
