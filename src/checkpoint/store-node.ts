@@ -14,7 +14,7 @@ import {
   encodeCheckpoint,
   isCheckpoint,
 } from './training-state.ts';
-import { isSafetensors } from './weights-file.ts';
+import { containerOf } from './weights-file.ts';
 import { writeAtomic } from './write-node.ts';
 
 export { type WriteSteps, writeAtomic } from './write-node.ts';
@@ -70,7 +70,7 @@ export interface LoadedModel {
 /** Reads a model of any kind: a file of weights as `readModel` takes it, or a training checkpoint (its EMA weights). */
 export async function loadAnyModel(path: string): Promise<LoadedModel> {
   return await readWith(path, (file) => {
-    const checkpoint = isSafetensors(file) && isCheckpoint(readSafetensorsMetadata(file));
+    const checkpoint = containerOf(file) === 'safetensors' && isCheckpoint(readSafetensorsMetadata(file));
     return checkpoint ? { model: checkpointModel(decodeCheckpoint(file)) } : readModel(file);
   });
 }

@@ -44,30 +44,30 @@ const OTHERS: readonly [begins: string, is: string, next: string][] = [
   ['\x93NUMPY', 'a NumPy array', 'Name a PyTorch or safetensors file.'],
 ];
 
-function readRaw(source: ByteSource): Raw {
+/** The kind of a file, told by its beginning. Throws a UserError for one that is known to be none of weights. */
+export function containerOf(source: ByteSource): Container {
   const head = source.read(0, Math.min(source.size, 300));
   const text = String.fromCharCode(...head);
-  if (text.startsWith('PK\x03\x04')) return fromTorch('PyTorch zip', readTorchZip(source));
-  if (beginsPickle(head)) return fromTorch('PyTorch legacy', readTorchLegacy(source));
+  if (text.startsWith('PK\x03\x04')) return 'PyTorch zip';
+  if (beginsPickle(head)) return 'PyTorch legacy';
   const other = OTHERS.find(([begins]) => text.startsWith(begins));
   if (other) throw new UserError(`This file is ${other[1]}.`, other[2]);
   if (text.slice(257, 262) === 'ustar')
     throw new UserError('This file is a tar archive.', 'Unpack it, and name the file of weights in it.');
-  return { container: 'safetensors', ...openSafetensors(source), path: [], beside: [] };
+  return 'safetensors';
 }
 
-const fromTorch = (container: Container, root: unknown): Raw => ({ container, ...chooseState(root), metadata: {} });
+function readRaw(source: ByteSource): Raw {
+  const container = containerOf(source);
+  if (container === 'safetensors') return { container, ...openSafetensors(source), path: [], beside: [] };
+  const root = container === 'PyTorch zip' ? readTorchZip(source) : readTorchLegacy(source);
+  return { container, ...chooseState(root), metadata: {} };
+}
 
 /** Opens a file of weights. Throws a UserError for what is damaged, made to do harm, or of another kind. */
 export function openWeights(source: ByteSource): WeightsFile {
   const { tensors, ...raw } = readRaw(source);
   return { ...raw, ...sortNames(tensors) };
-}
-
-/** Whether the bytes are a safetensors file, the only kind that holds checkpoints of ours. */
-export function isSafetensors(source: ByteSource): boolean {
-  const head = source.read(0, Math.min(source.size, 4));
-  return !beginsPickle(head) && !String.fromCharCode(...head).startsWith('PK\x03\x04');
 }
 
 type Sorted = Pick<WeightsFile, 'tensors' | 'counters' | 'naming' | 'prefix' | 'leftOut'>;

@@ -99,5 +99,8 @@ describe.skipIf(!built)('weights of other frameworks (built)', () => {
       expect.stringContaining('evil.pth: The file asks Python for "os.system"'),
     ]);
     expect(existsSync(at('harm'))).toBe(false);
+    writeFileSync(at('lfs.safetensors'), 'version https://git-lfs.github.com/spec/v1');
+    const pointer = await cli(folder, 'info', 'lfs.safetensors');
+    expect([pointer.code, pointer.err]).toEqual([1, expect.stringContaining('This file is a Git LFS pointer')]);
   });
 });
