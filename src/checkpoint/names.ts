@@ -50,9 +50,12 @@ const PATTERNS: readonly Pattern[] = NAMINGS.map((naming) => {
   };
 });
 
-const PART_OF: ReadonlyMap<string, Words> = new Map(
-  PARTS.flatMap((words) => NAMINGS.map((naming) => [`${naming} ${words[naming]}`, words] as const)),
-);
+/** The words for a part that one naming calls so, and the number of its branch. */
+function partOf(part: string, naming: Naming): { readonly words: Words | undefined; readonly branch: string } {
+  const branch = /\.(\d+)\./.exec(part)?.[1] ?? '';
+  const template = branch === '' ? part : part.replace(`.${branch}.`, '.#.');
+  return { words: PARTS.find((words) => words[naming] === template), branch };
+}
 
 export interface ParsedName {
   /** What stands before, its last sign included, such as `module.` or `ema:`. */
@@ -78,12 +81,11 @@ function parseAs(
   const inBody = body.exec(text);
   if (inBody) {
     const [, before, sign = '', stem, stage, block, part, leaf] = inBody;
-    const branch = /\.(\d+)(?=\.)/.exec(part!)?.[1];
-    const words = PART_OF.get(`${naming} ${branch === undefined ? part : part!.replace(`.${branch}.`, '.#.')}`);
+    const { words, branch } = partOf(part!, naming);
     const number = Number(stage) - FIRST[naming];
     if (!words || (stem === undefined && number < 0)) return [];
     const place = stem === undefined ? `stages.${number}.${Number(block)}` : STEM.timm;
-    const name = `${place}.${words.timm.replace('#', branch ?? '0')}.${leaf}`;
+    const name = `${place}.${words.timm.replace('#', branch)}.${leaf}`;
     return [{ naming, prefix: before === undefined ? '' : before + sign, name, inHead: false }];
   }
   const inHead = head.exec(text);
@@ -104,10 +106,9 @@ export function fromTimm(name: string, naming: Naming): string {
   if (!parsed?.namings.includes('timm') || naming === 'timm') return name;
   if (parsed.inHead) return `${parsed.prefix}${HEAD[naming]}.${parsed.name.slice(HEAD.timm.length + 1)}`;
   const [, stage, block, part, leaf] = /^(?:stem|stages\.(\d+)\.(\d+))\.(.+)\.(\w+)$/.exec(parsed.name)!;
-  const branch = /\.(\d+)\./.exec(part!)?.[1];
-  const words = PART_OF.get(`timm ${branch === undefined ? part : part!.replace(`.${branch}.`, '.#.')}`)!;
+  const { words, branch } = partOf(part!, 'timm');
   const place = stage === undefined ? STEM[naming] : `${STAGE[naming]}${Number(stage) + FIRST[naming]}.${block}`;
-  return `${parsed.prefix}${BODY[naming]}${place}.${words[naming].replace('#', branch ?? '')}.${leaf}`;
+  return `${parsed.prefix}${BODY[naming]}${place}.${words![naming].replace('#', branch)}.${leaf}`;
 }
 
 /** Translates timm's parameter name to that of Apple's code; any other name passes through. */
