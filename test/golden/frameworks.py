@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from timm.utils import reparameterize_model
 
 CHANNELS = {"s0": 1024, "s4": 2048}
+torch.set_num_threads(1)
 IMAGE = torch.sin(torch.arange(3 * 64 * 64).float() * 0.37).view(1, 3, 64, 64)
 
 
@@ -126,7 +127,7 @@ def check(folder):
                 answer = model(IMAGE)
             expected = load_file(folder / f"{source}-{variant}{form}.answer")["logits"]
             error = ((answer - expected).abs().max() / expected.abs().max()).item()
-            print(f"{source} -> {framework} {variant}{form}: {len(written)} tensors, answers differ by {error:.1e}")
+            print(f"{source} -> {framework} {variant}{form}: {len(written)} tensors, answers differ by {error:.1e}", flush=True)
             assert error < 1e-4
 
 

@@ -3,8 +3,9 @@
  * which load them strictly and give the same answers. Needs a Python with torch, timm and safetensors (and
  * segmentation_models_pytorch for Apple's code, mmpretrain for its own), python3 or the one in MOBILEONE_PYTHON.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, expect, test } from 'vitest';
 import { built, cli, temporaryFolder } from '../e2e/cli-process.ts';
 
@@ -14,14 +15,15 @@ const able = spawnSync(PYTHON, ['-c', 'import torch, timm, safetensors']).status
 const { folder, remove } = temporaryFolder();
 afterAll(remove);
 
-const python = (what: string): string => execFileSync(PYTHON, [SCRIPT, what, folder], { encoding: 'utf8' });
+const python = async (what: string): Promise<string> =>
+  (await promisify(execFile)(PYTHON, [SCRIPT, what, folder])).stdout.trim();
 
 test.skipIf(!able || !built)(
   'weights go from every framework to every other, strictly (skipped without the build, or torch and timm in Python)',
   { timeout: 1_200_000 },
   async () => {
-    const frameworks = python('list').trim().split(' ');
-    python('make');
+    const frameworks = (await python('list')).split(' ');
+    await python('make');
     for (const from of frameworks) {
       for (const name of ['s0', 's0-fused', 's4', 's4-fused'].map((variant) => `${from}-${variant}`)) {
         for (const to of frameworks) {
@@ -31,7 +33,7 @@ test.skipIf(!able || !built)(
         }
       }
     }
-    const lines = python('check').trim().split('\n');
+    const lines = (await python('check')).split('\n');
     console.info(lines.join('\n'));
     expect(lines).toHaveLength(frameworks.length ** 2 * 4);
   },
