@@ -3,8 +3,16 @@
  * Add `mobileone/node` or `mobileone/web` for engines and platform code.
  */
 export { grad } from './autodiff/grad.ts';
-export { decodeModel, encodeModel, type ModelFile, requireForm } from './checkpoint/model-file.ts';
-export { toApple, toTimm } from './checkpoint/names.ts';
+export {
+  decodeModel,
+  type EncodeOptions,
+  encodeModel,
+  type ModelFile,
+  type Origin,
+  readModel,
+  requireForm,
+} from './checkpoint/model-file.ts';
+export { fromTimm, type Naming, toApple, toTimm } from './checkpoint/names.ts';
 export { decodeSafetensors, encodeSafetensors } from './checkpoint/safetensors.ts';
 export { UserError } from './core/errors.ts';
 export type { EpochMetrics, RunEvent } from './core/events.ts';

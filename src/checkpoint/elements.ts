@@ -32,27 +32,29 @@ export function bytesPer(element: Element): number {
 
 const HOST_IS_LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
-/** Reverses the bytes of every element in place, on a big-endian host. */
-function toHostOrder(bytes: Uint8Array, size: number): void {
-  if (HOST_IS_LITTLE_ENDIAN || size === 1) return;
+/** Reverses the bytes of every element in place, where the host's order is another. */
+function toHostOrder(bytes: Uint8Array, size: number, bigEndian = false): void {
+  if (HOST_IS_LITTLE_ENDIAN !== bigEndian || size === 1) return;
   for (let i = 0; i < bytes.length; i += size) bytes.subarray(i, i + size).reverse();
 }
 
 /** Copies a typed array into `target` at `offset` as little-endian bytes. */
-export function writeBytes(target: Uint8Array, offset: number, data: TensorData | Uint16Array): void {
+export function writeBytes(target: Uint8Array, offset: number, data: TensorData | Uint16Array | BigInt64Array): void {
   target.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
   toHostOrder(target.subarray(offset, offset + data.byteLength), data.BYTES_PER_ELEMENT);
 }
 
 /**
- * Reads little-endian elements into a new array: float64, float32, int32 and uint8 as they are, F16 and BF16 as
- * float32, other integers as int32. Returns undefined when an integer does not fit 32 bits.
+ * Reads little-endian elements (or big-endian ones) out of memory that is given away: float64, float32, int32 and uint8
+ * stay in it, F16 and BF16 become float32, other integers int32. Returns undefined when an integer does not fit 32 bits.
  */
-export function readElements(bytes: Uint8Array, element: Element): TensorData | undefined {
-  // Not slice(): a Node Buffer's slice is a view, whose buffer is a pool.
-  const copy = new Uint8Array(bytes);
-  toHostOrder(copy, bytesPer(element));
-  const { buffer } = copy;
+export function readElements(
+  bytes: Uint8Array<ArrayBuffer>,
+  element: Element,
+  bigEndian = false,
+): TensorData | undefined {
+  toHostOrder(bytes, bytesPer(element), bigEndian);
+  const { buffer } = bytes;
   switch (element) {
     case 'F64':
       return new Float64Array(buffer);
@@ -72,7 +74,7 @@ export function readElements(bytes: Uint8Array, element: Element): TensorData | 
       return Int32Array.from(new Int8Array(buffer));
     case 'U8':
     case 'BOOL':
-      return copy;
+      return bytes;
     case 'U32':
       return narrow(new Uint32Array(buffer));
     case 'I64':

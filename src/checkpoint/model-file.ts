@@ -1,19 +1,25 @@
 /**
- * A model as one safetensors file: weights under timm's names, and a description as JSON under the metadata key
- * `mobileone`. Files of Apple's code and of timm, which have none, are recognized from names and shapes.
+ * A model as one safetensors file: weights under timm's names (or another framework's), and a description as JSON under the
+ * metadata key `mobileone`. Files of others, which have none, are recognized from names and shapes.
  */
+import { asSource, type ByteSource } from '../core/byte-source.ts';
 import { UserError } from '../core/errors.ts';
 import type { StateDict, Tensor } from '../core/tensor.ts';
 import { VERSION } from '../core/version.ts';
 import type { Graph } from '../graph/graph.ts';
 import { fuseGraph } from '../graph/passes/fuse.ts';
-import { DEFAULT_PREPROCESSING, type Preprocessing } from '../images/preprocess.ts';
+import type { Preprocessing } from '../images/preprocess.ts';
 import { checkConfig, type MobileOneConfig, mobileOne } from '../models/mobileone.ts';
-import { isStepCounter, toTimm } from './names.ts';
+import { type Description, MODEL_KEY, readDescription, writeDescription } from './description.ts';
+import { fromTimm, type Naming } from './names.ts';
 import type { Proof } from './proof.ts';
 import { checkPlausible, checkState, type Form, recognize, variantOf } from './recognize.ts';
-import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
+import { encodeSafetensors } from './safetensors.ts';
+import { type Source, sourceOf, sourcePreprocessing } from './sources.ts';
+import { readAll } from './stored.ts';
+import { openSafetensorsWeights, openWeights, type WeightsFile } from './weights-file.ts';
 
+export { MODEL_KEY } from './description.ts';
 export type { Form } from './recognize.ts';
 
 export interface ModelFile {
@@ -21,7 +27,7 @@ export interface ModelFile {
   /** `s0` … `s4` where the architecture is a released one. */
   readonly variant?: string;
   readonly form: Form;
-  /** Class names, in the order of the logits. */
+  /** Class names, in the order of the logits; none where there is no classifier. */
   readonly classes: readonly string[];
   /** Images may have several of the classes: each logit is a question of its own (sigmoid), not one choice (softmax). */
   readonly multiLabel?: true;
@@ -36,9 +42,6 @@ export interface ModelFile {
   readonly info: Readonly<Record<string, string>>;
 }
 
-/** The metadata key of a model's description, and the version of its layout. */
-export const MODEL_KEY = 'mobileone';
-const LAYOUT = 1;
 /** The metadata key of a training checkpoint's description (`training-state.ts`). */
 export const CHECKPOINT_KEY = 'mobileone.checkpoint';
 
@@ -48,50 +51,107 @@ export function modelGraph(config: MobileOneConfig, form: Form): Graph {
   return form === 'fused' ? fuseGraph(graph) : graph;
 }
 
-/**
- * Writes a model file; parameters that the graph does not have (momentum and the like) are left out. With F16, weights are
- * stored in half precision.
- */
-export function encodeModel(model: ModelFile, floats: 'F32' | 'F16' = 'F32'): Uint8Array {
-  const { config, variant, form, classes, multiLabel, preprocessing, graph, metrics, proof } = model;
-  const names = Object.keys(graph.params);
-  const state = new Map(names.flatMap((name) => (model.state.has(name) ? [[name, model.state.get(name)!]] : [])));
-  checkState(modelGraph(config, form), state);
-  const info = { ...model.info, created_with: `mobileone ${VERSION}` };
-  const description = {
-    layout: LAYOUT,
-    config,
-    variant,
-    form,
-    classes,
-    multiLabel,
-    preprocessing,
-    metrics,
-    proof,
-    info,
-  };
-  return encodeSafetensors(toFloat32(state), { format: 'pt', [MODEL_KEY]: JSON.stringify(description) }, floats);
+/** How a model file is written. */
+export interface EncodeOptions {
+  /** Whose names the weights get, with PyTorch's step counters, so that the code of that framework loads the file as it is. */
+  readonly naming?: Naming;
+  /** Values of the counters, by timm's names; 0 where there is none. */
+  readonly counters?: StateDict;
+  /** `F16` stores the weights in half precision. */
+  readonly floats?: 'F32' | 'F16';
 }
 
 /**
- * Reads a model file, or a checkpoint with the names of Apple's code or timm in train or fused form.
- * Throws a UserError for a damaged file or one whose weights do not fit, listing the differing names.
+ * Writes a model file; parameters that the graph does not have (momentum and the like) are left out. Without a naming the
+ * names are timm's, and there are no step counters.
  */
-export function decodeModel(bytes: Uint8Array): ModelFile {
-  const { tensors, metadata } = decodeSafetensors(bytes);
+export function encodeModel(model: ModelFile, { naming, counters, floats = 'F32' }: EncodeOptions = {}): Uint8Array {
+  const { graph, state, ...description } = model;
+  const names = Object.keys(graph.params);
+  const own = new Map(names.flatMap((name) => (state.has(name) ? [[name, state.get(name)!]] : [])));
+  checkState(modelGraph(model.config, model.form), own);
+  const info = { ...model.info, created_with: `mobileone ${VERSION}` };
+  const metadata = { format: 'pt', [MODEL_KEY]: writeDescription({ ...description, info }) };
+  const tensors = toFloat32(own);
+  if (naming === undefined) return encodeSafetensors(tensors, metadata, { floats });
+  const counts = counterNames(graph).map((name): [string, Tensor] => [name, counters?.get(name) ?? NOT_COUNTED]);
+  const renamed = [...tensors, ...counts].map(([name, value]): [string, Tensor] => [fromTimm(name, naming), value]);
+  const int64 = new Set(counts.map(([name]) => fromTimm(name, naming)));
+  return encodeSafetensors(new Map(renamed), metadata, { floats, int64 });
+}
+
+const NOT_COUNTED: Tensor = { shape: [], data: Int32Array.of(0) };
+
+/** Names of the step counters that PyTorch keeps beside the statistics of a graph. */
+function counterNames(graph: Graph): string[] {
+  const statistic = /\.running_var$/;
+  return Object.keys(graph.params).flatMap((name) =>
+    statistic.test(name) ? [name.replace(statistic, '.num_batches_tracked')] : [],
+  );
+}
+
+/** What was found out about a file beside its model. */
+export interface Origin {
+  readonly source: Source;
+  readonly file: WeightsFile;
+  /** Step counters of the BatchNorms, by timm's names. */
+  readonly counters: StateDict;
+}
+
+/**
+ * Reads a model of any kind of file (`weights-file.ts`), and tells where it came from. Weights without a classifier make
+ * one of no classes. Throws a UserError for a damaged file or one whose weights do not fit, listing the differing names.
+ */
+export function readModel(file: Uint8Array | ByteSource): ReadModel {
+  return modelIn(openWeights(asSource(file)));
+}
+
+/** A model, and where it came from. */
+export interface ReadModel {
+  readonly model: ModelFile;
+  readonly origin: Origin;
+}
+
+/** As `readModel`, of safetensors files only: for pages, which are spared the readers of other kinds. */
+export function decodeSafetensorsModel(file: Uint8Array): ModelFile {
+  return modelIn(openSafetensorsWeights(asSource(file))).model;
+}
+
+function modelIn(opened: WeightsFile): ReadModel {
+  const { tensors, metadata, naming } = opened;
   if (metadata[CHECKPOINT_KEY] !== undefined) {
     throw new UserError('This file is a training checkpoint, not a model.', 'Open it as a checkpoint.');
   }
-  const state = toFloat32(
-    new Map([...tensors].filter(([name]) => !isStepCounter(name)).map(([name, value]) => [toTimm(name), value])),
-  );
   const text = metadata[MODEL_KEY];
-  const described = text === undefined ? describeForeign(state) : readDescription(text);
+  const source = text === undefined ? sourceOf(naming, tensors.has('head.fc.weight')) : 'mobileone';
+  const described = source === 'mobileone' ? readDescription(text!) : describeForeign(source, opened);
   checkConfig(described.config);
-  checkPlausible(described.config, described.form, state);
+  checkPlausible(described.config, described.form, tensors);
   const graph = modelGraph(described.config, described.form);
-  checkState(graph, state);
-  return { ...described, graph, state };
+  checkState(graph, tensors, (name) => fromTimm(name, naming));
+  const state = new Map(Object.keys(graph.params).map((name) => [name, asFloat32(tensors.get(name)!.read())]));
+  const kept = new Set(counterNames(graph));
+  const counters = readAll(new Map([...opened.counters].filter(([name]) => kept.has(name))));
+  return { model: { ...described, graph, state }, origin: { source, file: opened, counters } };
+}
+
+/** Reads a model of any kind of file; see `readModel`. */
+export function decodeModel(file: Uint8Array | ByteSource): ModelFile {
+  return readModel(file).model;
+}
+
+function describeForeign(source: Exclude<Source, 'mobileone'>, { tensors, classes }: WeightsFile): Description {
+  const { form, config } = recognize(tensors);
+  const variant = variantOf(config, form);
+  const numbers = Array.from({ length: config.num_classes }, (_, i) => String(i));
+  return {
+    config,
+    ...(variant ? { variant } : {}),
+    form,
+    classes: classes?.length === config.num_classes ? classes : numbers,
+    preprocessing: sourcePreprocessing(source, config, variant),
+    info: {},
+  };
 }
 
 /** Throws a clear UserError unless the model has the form that `purpose` ("to continue training") needs. */
@@ -109,84 +169,9 @@ export function requireForm(model: Pick<ModelFile, 'form'>, form: Form, purpose:
 
 /** A state in float32, whatever it was stored as. */
 export function toFloat32(state: StateDict): StateDict {
-  const convert = (value: Tensor): Tensor =>
-    value.data instanceof Float32Array ? value : { shape: value.shape, data: Float32Array.from(value.data) };
-  return new Map([...state].map(([name, value]) => [name, convert(value)]));
+  return new Map([...state].map(([name, value]) => [name, asFloat32(value)]));
 }
 
-type Description = Omit<ModelFile, 'graph' | 'state'>;
-
-function describeForeign(state: StateDict): Description {
-  const { form, config } = recognize(state);
-  const variant = variantOf(config, form);
-  return {
-    config,
-    ...(variant ? { variant } : {}),
-    form,
-    classes: Array.from({ length: config.num_classes }, (_, i) => String(i)),
-    preprocessing: foreignPreprocessing(config, variant),
-    info: {},
-  };
-}
-
-/** What timm documents for the released weights: S0 crops 0.875 of the image, the others 0.9. */
-function foreignPreprocessing({ in_chans }: MobileOneConfig, variant: string | undefined): Preprocessing {
-  const cropPct = variant === undefined || variant === 's0' ? DEFAULT_PREPROCESSING.cropPct : 0.9;
-  const gray = Array<number>(in_chans).fill(0.5);
-  return { ...DEFAULT_PREPROCESSING, cropPct, ...(in_chans === 3 ? {} : { mean: gray, std: gray }) };
-}
-
-function readDescription(text: string): Description {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw badDescription('it is not JSON');
-  }
-  const { layout, ...description } = (value ?? {}) as Description & { layout: number };
-  if (typeof layout !== 'number') throw badDescription('its layout has no number');
-  if (layout > LAYOUT) {
-    throw new UserError(
-      `The file was written by a newer version (${description.info?.created_with ?? `layout ${layout}`}).`,
-      'Update mobileone and try again.',
-    );
-  }
-  checkDescription(description);
-  return description;
-}
-
-function badDescription(why: string): UserError {
-  return new UserError(
-    `The description inside the model file can't be read: ${why}.`,
-    'The file may have been changed by another program. Export or copy it again.',
-  );
-}
-
-const isNumbers = (value: unknown, length?: number): value is number[] =>
-  Array.isArray(value) && value.every(Number.isFinite) && (length === undefined || value.length === length);
-
-/** Checks every field of a description that later code relies on. */
-export function checkDescription(
-  description: Pick<Description, 'config' | 'form' | 'classes' | 'multiLabel' | 'preprocessing'>,
-): void {
-  const { config, form, classes, multiLabel, preprocessing } = description;
-  if (form !== 'train' && form !== 'fused') throw badDescription('form must be train or fused');
-  const fours = [config?.depths, config?.widths, config?.se_blocks];
-  if (!fours.every((four) => isNumbers(four, 4))) throw badDescription('config needs depths, widths and se_blocks');
-  const { num_conv_branches, rd_divisor, num_classes, in_chans } = config;
-  if (![num_conv_branches, rd_divisor, num_classes, in_chans].every((count) => Number.isInteger(count) && count > 0)) {
-    throw badDescription('config needs num_conv_branches, rd_divisor, num_classes and in_chans');
-  }
-  if (!Array.isArray(classes) || !classes.every((name) => typeof name === 'string')) {
-    throw badDescription('classes must be a list of names');
-  }
-  if (multiLabel !== undefined && multiLabel !== true) throw badDescription('multiLabel must be true or left out');
-  if (classes.length !== num_classes) throw badDescription(`it names ${classes.length} of ${num_classes} classes`);
-  if (
-    !(preprocessing?.size > 0 && preprocessing.cropPct > 0) ||
-    !isNumbers(preprocessing.mean, in_chans) ||
-    !isNumbers(preprocessing.std, in_chans)
-  ) {
-    throw badDescription('preprocessing needs size, cropPct, and mean and std for every channel');
-  }
+function asFloat32(value: Tensor): Tensor {
+  return value.data instanceof Float32Array ? value : { shape: value.shape, data: Float32Array.from(value.data) };
 }

@@ -3,12 +3,14 @@
  * statistics, what optimizer and EMA keep (`momentum:<param>`, `exp_avg:<param>`, `ema:<param>` …), and the rest as
  * JSON under the metadata key `mobileone.checkpoint`.
  */
+import type { ByteSource } from '../core/byte-source.ts';
 import { UserError } from '../core/errors.ts';
 import type { EpochMetrics } from '../core/events.ts';
 import type { StateDict, Tensor } from '../core/tensor.ts';
 import type { Preprocessing } from '../images/preprocess.ts';
 import { checkConfig, type MobileOneConfig } from '../models/mobileone.ts';
-import { CHECKPOINT_KEY, checkDescription, type ModelFile, modelGraph, toFloat32 } from './model-file.ts';
+import { checkDescription } from './description.ts';
+import { CHECKPOINT_KEY, type ModelFile, modelGraph, toFloat32 } from './model-file.ts';
 import { checkState, variantOf } from './recognize.ts';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
 
@@ -52,8 +54,8 @@ export function isCheckpoint(metadata: Readonly<Record<string, string>>): boolea
 }
 
 /** Reads a checkpoint; throws a UserError for a damaged file or one that is not a checkpoint of ours. */
-export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
-  const { tensors, metadata } = decodeSafetensors(bytes);
+export function decodeCheckpoint(file: Uint8Array | ByteSource): Checkpoint {
+  const { tensors, metadata } = decodeSafetensors(file);
   const text = metadata[CHECKPOINT_KEY];
   if (text === undefined) {
     throw new UserError(

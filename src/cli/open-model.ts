@@ -1,8 +1,8 @@
 /** Opens what a user calls a model: a run folder or a file. */
 import { existsSync, statSync } from 'node:fs';
 import { fetchFromHub, isHubName } from '../checkpoint/hub-node.ts';
-import type { ModelFile } from '../checkpoint/model-file.ts';
-import { loadCheckpoint, loadModel } from '../checkpoint/store-node.ts';
+import type { ModelFile, Origin } from '../checkpoint/model-file.ts';
+import { loadAnyModel, loadCheckpoint } from '../checkpoint/store-node.ts';
 import { closestMatch, UserError } from '../core/errors.ts';
 import type { StateDict } from '../core/tensor.ts';
 import { cacheFolder } from '../data/cache-folder-node.ts';
@@ -20,6 +20,8 @@ export interface OpenedRun {
 export interface OpenedModel {
   readonly path: string;
   readonly model: ModelFile;
+  /** What is known of the file beside its model; not of a training checkpoint. */
+  readonly origin?: Origin;
   /** Where the model came from, if a run folder was named. */
   readonly run?: OpenedRun;
 }
@@ -40,23 +42,46 @@ export async function openRun(folder: string): Promise<OpenedRun & { readonly st
   return { files, meta: meta as RunMeta, recipe, state };
 }
 
-/** Opens a run (its final model, else the best so far, else the last), a file, or a model on the hub. */
-export async function openModel(target: string): Promise<OpenedModel> {
+/**
+ * Opens a run (its final model, else the best so far, else the last), a file of weights of any kind, or a model on the hub.
+ * Throws a UserError for a backbone without a classifier, unless one will do.
+ */
+export async function openModel(
+  target: string,
+  { backbone = false }: { readonly backbone?: boolean } = {},
+): Promise<OpenedModel> {
+  const opened = await openAny(target);
+  if (opened.model.config.num_classes === 0 && !backbone)
+    throw new UserError(
+      `${target} is a backbone without a classifier: it can't say what an image shows.`,
+      `Give it one by training: mobileone train DIR --pretrained ${target}`,
+    );
+  return opened;
+}
+
+async function openAny(target: string): Promise<OpenedModel> {
   if (isHubName(target)) {
     const path = await fetchFromHub(target, { cacheDir: cacheFolder('hub') });
-    return { path, model: await loadModel(path) };
+    return { path, ...(await loadAnyModel(path)) };
   }
   if (!existsSync(target)) {
     const variant = closestMatch(target, Object.keys(VARIANTS));
     throw new UserError(
       `There is no run or file ${target}.`,
       variant
-        ? `A variant alone (${variant}) has no trained weights; name a run folder or a .safetensors file.`
+        ? `A variant alone (${variant}) has no trained weights; name a run folder or a file of weights.`
         : 'Check the path.',
     );
   }
-  if (!statSync(target).isDirectory()) return { path: target, model: await loadModel(target) };
+  if (!statSync(target).isDirectory()) return { path: target, ...(await loadAnyModel(target)) };
   const { files, meta, recipe } = await openRun(target);
   const path = [files.model, files.best, files.last].find((file) => existsSync(file))!;
-  return { path, model: await loadModel(path), run: { files, meta, recipe } };
+  return { path, ...(await loadAnyModel(path)), run: { files, meta, recipe } };
+}
+
+const WEIGHTS_NAME = /\.(safetensors|pth\.tar|pth|pt|bin)$/i;
+
+/** The path of a file of weights with another ending, for what is made from it. */
+export function beside(path: string, ending: string): string {
+  return path.replace(WEIGHTS_NAME, '') + ending;
 }

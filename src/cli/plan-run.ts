@@ -52,7 +52,8 @@ export interface RunPlan {
 export async function resolveNewRecipe(
   flags: TrainFlags,
 ): Promise<{ readonly init: ModelFile | undefined; readonly resolved: ResolvedRecipe }> {
-  const init = flags.pretrained === undefined ? undefined : (await openModel(flags.pretrained)).model;
+  const init =
+    flags.pretrained === undefined ? undefined : (await openModel(flags.pretrained, { backbone: true })).model;
   const resolved = resolveRecipe({
     model: init && { name: `--pretrained ${flags.pretrained}`, values: architectureOf(init) },
     preset: flags.preset,
@@ -153,7 +154,11 @@ function initialWeights(
   const from = init.config.num_classes;
   const warnings = [
     ...(misfits.length > 0
-      ? [`The classifier of ${name} is for ${from} classes; it begins anew for ${config.num_classes}.`]
+      ? [
+          from === 0
+            ? `${name} has no classifier; one for ${config.num_classes} classes begins anew.`
+            : `The classifier of ${name} is for ${from} classes; it begins anew for ${config.num_classes}.`,
+        ]
       : []),
     ...(own === init.state
       ? []

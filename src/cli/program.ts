@@ -9,7 +9,7 @@ import type { Io } from './io.ts';
 import { recipeOptions, type TrainFlags } from './train-flags.ts';
 
 const FORMAT_NAMES = FORMATS.map(({ name }) => name);
-const MODEL = 'a run folder, a .safetensors file (of mobileone, timm or Apple), or hub:owner/name';
+const MODEL = 'a run folder, a file of weights (docs/checkpoints.md), or hub:owner/name';
 const ENGINE = 'wasm or reference (wasm)';
 const THREADS = 'threads of the engine, or auto: as many as cores, at most 8 (auto)';
 const WIDE = '256-bit vectors where V8 has them: auto or off (auto); same results';
@@ -33,6 +33,7 @@ export function buildProgram(io: Io, finish: (code: number) => void): Command {
   addUsing(program as unknown as TypedCommand, io, finish);
   addVerify(program as unknown as TypedCommand, io, finish);
   addData(program as unknown as TypedCommand, io, finish);
+  addImport(program as unknown as TypedCommand, io, finish);
   addRuns(program as unknown as TypedCommand, io, finish);
   addReport(program as unknown as TypedCommand, io, finish);
   addMeasuring(program as unknown as TypedCommand, io, finish);
@@ -171,6 +172,20 @@ function addVerify(program: TypedCommand, io: Io, finish: (code: number) => void
     .action(async (bundle, options) => {
       const { verifyCommand } = await import('./commands/verify.ts');
       finish(await verifyCommand(io, bundle, options));
+    });
+}
+
+function addImport(program: TypedCommand, io: Io, finish: (code: number) => void): void {
+  program
+    .command('import')
+    .description('Write the weights of any kind of file as safetensors, under the names of one framework.')
+    .argument('<model>', MODEL)
+    .requiredOption('--to <file>', 'the .safetensors file to write')
+    .option('--naming <name>', 'whose parameter names: timm, apple, mmpretrain or corenet', 'timm')
+    .option('--json', 'print the result as JSON')
+    .action(async (model, options) => {
+      const { importCommand } = await import('./commands/import.ts');
+      finish(await importCommand(io, model, options));
     });
 }
 

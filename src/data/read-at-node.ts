@@ -1,12 +1,10 @@
 /** Reads pieces of large files by their place, for the indices of archives. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import type { ByteSource } from '../core/byte-source.ts';
 import { UserError } from '../core/errors.ts';
 
-export interface OpenedFile {
+export interface OpenedFile extends ByteSource {
   readonly path: string;
-  readonly size: number;
-  /** Bytes from an offset on; throws a UserError when the file ends before. */
-  read(offset: number, length: number): Uint8Array;
   /** The error for a file that is not what it should be: `why` goes on after its name. */
   wrong(why: string, hint?: string): UserError;
 }
@@ -22,7 +20,7 @@ export async function withFile<T>(path: string, use: (file: OpenedFile) => T | P
   }
   try {
     const { size } = fstatSync(descriptor);
-    const read = (offset: number, length: number): Uint8Array => {
+    const read: ByteSource['read'] = (offset, length) => {
       // The length is checked before memory is taken for it.
       if (!(offset >= 0 && length >= 0 && offset + length <= size)) throw wrong('is damaged or cut off');
       const bytes = new Uint8Array(length);

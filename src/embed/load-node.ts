@@ -37,15 +37,17 @@ async function modelAt(path: string): Promise<string> {
   for (const name of RUN_FILES) if (isFile(join(path, name))) return join(path, name);
   throw new UserError(
     `The folder ${path} has neither a model.json nor the models of a run.`,
-    'Give a model file, a run, or a folder that mobileone export --format web wrote.',
+    'Give a model file, a run, or a folder that mobileone export --to web wrote.',
   );
 }
 
+const decodeModel = (bytes: Uint8Array): ModelFile => decodeAnyModel(bytes).model;
+
 async function readNodeModel(source: ModelSource, options: LoadOptions): Promise<ModelFile> {
   const path = typeof source === 'string' || source instanceof URL ? pathOf(source) : undefined;
-  if (path === undefined) return await readModel(source, decodeAnyModel, options);
+  if (path === undefined) return await readModel(source, decodeModel, options);
   const name = await modelAt(path);
-  return decodeNamed({ name, bytes: await readBytes(name) }, decodeAnyModel, options);
+  return decodeNamed({ name, bytes: await readBytes(name) }, decodeModel, options);
 }
 
 async function decodeNodeImage(image: NodeImage, channels: number, get: typeof fetch): Promise<PixelImage> {

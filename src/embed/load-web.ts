@@ -1,5 +1,5 @@
 /** `load` of `mobileone/web`: from the address of a model to its first answer, in a page or a worker. */
-import { decodeModel } from '../checkpoint/model-file.ts';
+import { decodeSafetensorsModel } from '../checkpoint/model-file.ts';
 import { webInferenceEngine } from '../engine/wasm/inference-web.ts';
 import { decodeWebImage, type WebImage } from '../images/decode-web.ts';
 import { type ImageModel, openModel } from './model.ts';
@@ -16,7 +16,10 @@ import { type LoadOptions, type ModelSource, readModel } from './source.ts';
  */
 export async function load(source: ModelSource, options: LoadOptions = {}): Promise<ImageModel<WebImage>> {
   const { threads = 'auto', fetch } = options;
-  const [model, engine] = await Promise.all([readModel(source, decodeModel, options), webInferenceEngine(threads)]);
+  const [model, engine] = await Promise.all([
+    readModel(source, decodeSafetensorsModel, options),
+    webInferenceEngine(threads),
+  ]);
   options.signal?.throwIfAborted();
   return await openModel<WebImage>(model, engine, (image, channels) => decodeWebImage(image, channels, fetch));
 }

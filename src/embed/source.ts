@@ -101,7 +101,7 @@ async function fetchFolder(folder: URL, options: LoadOptions): Promise<NamedByte
   }
   throw new UserError(
     `${folder} has no model.json that names a model.`,
-    'Give the folder that mobileone export --format web wrote, or the address of a model file.',
+    'Give the folder that mobileone export --to web wrote, or the address of a model file.',
   );
 }
 
@@ -121,7 +121,7 @@ export function modelNamedBy(text: string, name: string): string {
   if (typeof model === 'string') return model;
   throw new UserError(
     `${name} names no model: it is ${describeBytes(new TextEncoder().encode(text))}.`,
-    'Give the model.json that mobileone export --format web wrote, or the address of a model file.',
+    'Give the model.json that mobileone export --to web wrote, or the address of a model file.',
   );
 }
 

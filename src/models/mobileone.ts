@@ -6,7 +6,7 @@ import { UserError } from '../core/errors.ts';
 import { graphBuilder } from '../graph/build.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { RepConvAttrs } from '../graph/kinds.ts';
-import { classifierHead } from './heads.ts';
+import { classifierHead, pooledFeatures } from './heads.ts';
 import { seBlock, seChannels } from './squeeze-excite.ts';
 
 export type Four = readonly [number, number, number, number];
@@ -23,6 +23,7 @@ export interface MobileOneConfig {
   readonly se_blocks: Four;
   /** SE reduces C channels to C/16, rounded to this divisor (timm 8; Apple's code 1, truncated). */
   readonly rd_divisor: number;
+  /** 0: no classifier; the graph ends in the pooled features, as timm's does. */
   readonly num_classes: number;
   readonly in_chans: number;
 }
@@ -89,14 +90,13 @@ export function stageOf(path: string): number {
 
 /** Checks a configuration that a user may have written; throws a UserError. */
 export function checkConfig(config: MobileOneConfig): void {
-  const counts = {
-    num_conv_branches: config.num_conv_branches,
-    num_classes: config.num_classes,
-    in_chans: config.in_chans,
-  };
-  for (const [name, value] of Object.entries(counts)) {
-    if (!Number.isInteger(value) || value < 1)
-      throw new UserError(`${name} must be a whole number of at least 1, got ${value}.`);
+  for (const [name, least] of [
+    ['num_conv_branches', 1],
+    ['num_classes', 0],
+    ['in_chans', 1],
+  ] as const) {
+    if (!Number.isInteger(config[name]) || config[name] < least)
+      throw new UserError(`${name} must be a whole number of at least ${least}, got ${config[name]}.`);
   }
   for (let i = 0; i < 4; i++) {
     const [depth, width, se] = [config.depths[i]!, config.widths[i]!, config.se_blocks[i]!];
@@ -111,7 +111,7 @@ export function checkConfig(config: MobileOneConfig): void {
 
 /**
  * The training-form graph: image `[N, in_chans, H, W]` → logits `[N, num_classes]`.
- * Outputs: `logits`; with `features` also `features.<stride>` for strides 2, 4, 8, 16, 32.
+ * Outputs: `logits` (without classes `features` `[N, C]`); with `features` also `features.<stride>` for strides 2, 4, 8, 16, 32.
  */
 export function mobileOne(config: MobileOneConfig, options: { name?: string; features?: boolean } = {}): Graph {
   const { name = 'mobileone', features = false } = options;
@@ -143,6 +143,7 @@ export function mobileOne(config: MobileOneConfig, options: { name?: string; fea
     }
     if (features) outputs[`features.${4 << s}`] = x;
   });
-  outputs.logits = classifierHead(g, 'head', x, channels, config.num_classes);
+  if (config.num_classes === 0) outputs.features = pooledFeatures(g, 'head', x);
+  else outputs.logits = classifierHead(g, 'head', x, channels, config.num_classes);
   return g.build(outputs);
 }

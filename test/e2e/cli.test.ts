@@ -20,7 +20,7 @@ describe.skipIf(!built)('mobileone (built)', () => {
   it('prints help and version', async () => {
     const help = await cli(folder, '--help');
     expect(help.code).toBe(0);
-    for (const verb of ['train', 'eval', 'predict', 'fuse', 'export', 'verify', 'runs', 'info', 'bench'])
+    for (const verb of ['train', 'eval', 'predict', 'fuse', 'export', 'verify', 'import', 'runs', 'info', 'bench'])
       expect(help.out).toContain(verb);
     expect((await cli(folder)).out).toBe(help.out);
     const train = await cli(folder, 'train', '--help');

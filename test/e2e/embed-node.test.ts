@@ -199,9 +199,9 @@ describe('refusals say what happened and what to do', () => {
   mkdirSync(at('empty'), { recursive: true });
   const MODELS: Readonly<Record<string, [() => ModelSource | Promise<ModelSource>, RegExp, RegExp]>> = {
     'no file': [() => at('none.safetensors'), /can't be read: there is no such file/, /path/],
-    'an empty folder': [() => at('empty'), /has neither a model.json/, /export --format web/],
+    'an empty folder': [() => at('empty'), /has neither a model.json/, /export --to web/],
     'no such address': [() => `${server.url}none.safetensors`, /answered 404/, /deployed/],
-    'the address of an empty folder': [() => `${server.url}empty/`, /has no model.json/, /export --format web/],
+    'the address of an empty folder': [() => `${server.url}empty/`, /has no model.json/, /export --to web/],
     'a server that is not there': [() => 'http://127.0.0.1:9/m.safetensors', /could not be fetched/, /Access-Control/],
     'an HTML page': [() => html, /is an HTML page/, /address they don’t know/],
     'a picture': [() => at('pictures', 'plain.png'), /is not a model file: it is/, /\.safetensors/],

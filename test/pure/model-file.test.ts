@@ -8,7 +8,7 @@ import {
   modelGraph,
   requireForm,
 } from '../../src/checkpoint/model-file.ts';
-import { toApple } from '../../src/checkpoint/names.ts';
+import { NAMINGS, toApple } from '../../src/checkpoint/names.ts';
 import { decodeSafetensors, encodeSafetensors } from '../../src/checkpoint/safetensors.ts';
 import { UserError } from '../../src/core/errors.ts';
 import type { StateDict } from '../../src/core/tensor.ts';
@@ -105,6 +105,10 @@ test.skipIf(!existsSync(released))("Apple's released fused S0 is recognized (ski
   const found = decodeModel(readFileSync(released));
   expect([found.variant, found.form, found.config]).toEqual(['s0', 'fused', VARIANTS.s0]);
   expect(found.preprocessing).toMatchObject({ size: 224, cropPct: 0.875 });
+  for (const naming of NAMINGS) {
+    const back = decodeModel(encodeModel(found, { naming }));
+    expect(Buffer.compare(encodeModel(back), encodeModel(found))).toBe(0);
+  }
 });
 
 test('a mismatch lists at most ten differing names', () => {
@@ -123,13 +127,21 @@ test('a mismatch lists at most ten differing names', () => {
   expect(many).toMatch(/… and \d+ more$/);
 });
 
-test('what is no MobileOne, or has no classifier, is told', () => {
+test('what is no MobileOne is told', () => {
   const other: StateDict = new Map([['layer1.weight', { shape: [1], data: new Float32Array(1) }]]);
   expect(message(() => decodeModel(encodeSafetensors(other)))).toContain('neither branches nor fused convolutions');
-  const headless = new Map([...model.state].filter(([name]) => !name.startsWith('head')));
-  expect(message(() => decodeModel(encodeSafetensors(headless)))).toContain('"head.fc.weight" is missing');
   const gap = new Map([...model.state].filter(([name]) => !name.startsWith('stages.3')));
   expect(message(() => decodeModel(encodeSafetensors(gap)))).toContain('no block in stage 3');
+});
+
+test('weights without a classifier make a model of no classes, written and read back as such', () => {
+  const bodyOnly = new Map([...model.state].filter(([name]) => !name.startsWith('head')));
+  const found = decodeModel(encodeSafetensors(bodyOnly));
+  expect([found.config.num_classes, found.classes]).toEqual([0, []]);
+  expect(Object.keys(found.graph.outputs)).toEqual(['features']);
+  expect(decodeModel(encodeModel(found)).config).toEqual({ ...tiny, num_classes: 0 });
+  const fused = { ...found, form: 'fused' as const, ...fuse(found.graph, found.state) };
+  expect(decodeModel(encodeModel(fused)).form).toBe('fused');
 });
 
 test('a damaged or hostile description is told', () => {

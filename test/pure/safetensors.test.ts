@@ -100,11 +100,11 @@ test('tensors are stored in half precision if asked for; integers and float64 as
     ['i', { shape: [1], data: Int32Array.of(70000) }],
     ['d', { shape: [1], data: Float64Array.of(0.1) }],
   ]);
-  const { tensors } = decodeSafetensors(encodeSafetensors(state, {}, 'F16'));
+  const { tensors } = decodeSafetensors(encodeSafetensors(state, {}, { floats: 'F16' }));
   expect(tensors.get('w')!.data).toEqual(Float32Array.of(1, -(2 ** -20)));
   expect([tensors.get('i'), tensors.get('d')]).toEqual([state.get('i'), state.get('d')]);
   const beyond = new Map([['w', { shape: [1], data: Float32Array.of(1e5) }]]);
-  expect(() => encodeSafetensors(beyond, {}, 'F16')).toThrow(/"w" has values beyond 65504/);
+  expect(() => encodeSafetensors(beyond, {}, { floats: 'F16' })).toThrow(/"w" has values beyond 65504/);
 });
 
 const good = encodeSafetensors(new Map([['w', { shape: [4], data: Float32Array.of(1, 2, 3, 4) }]]));

@@ -15,7 +15,7 @@ import { imagesForCheck } from '../image-files.ts';
 import type { Io } from '../io.ts';
 import { openEvalLoader } from '../open-data.ts';
 import { openEngine, wholeNumber } from '../open-engine.ts';
-import { type OpenedModel, type OpenedRun, openModel } from '../open-model.ts';
+import { beside, type OpenedModel, type OpenedRun, openModel } from '../open-model.ts';
 import { loaderHooks } from '../progress.ts';
 import { orWhy } from '../run-report.ts';
 import { rewriteReport } from './report.ts';
@@ -125,7 +125,7 @@ async function fused(engine: Engine, model: ModelFile, { real, batches }: CheckI
 /** `RUN/bundle`, or `MODEL-bundle`; of a model on the hub, in the folder where we are. */
 function defaultFolder(target: string, { path, run }: OpenedModel): string {
   if (run) return `${run.files.folder}/bundle`;
-  return `${isHubName(target) ? basename(parseHubName(target).repo) : path.replace(/\.safetensors$/, '')}-bundle`;
+  return isHubName(target) ? `${basename(parseHubName(target).repo)}-bundle` : beside(path, '-bundle');
 }
 
 /** The images that the files are checked on: those named, the run's own, or, of a file without any, some drawn from a seed. */

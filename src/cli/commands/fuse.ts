@@ -6,7 +6,7 @@ import { imagesForCheck } from '../image-files.ts';
 import type { Io } from '../io.ts';
 import { openEvalLoader } from '../open-data.ts';
 import { openEngine } from '../open-engine.ts';
-import { openModel } from '../open-model.ts';
+import { beside, openModel } from '../open-model.ts';
 import { loaderHooks } from '../progress.ts';
 
 export interface FuseFlags {
@@ -28,9 +28,8 @@ export async function fuseCommand(io: Io, target: string, flags: FuseFlags): Pro
   const opened = await openModel(target);
   requireForm(opened.model, 'train', 'to fuse it');
   const dataset = await imagesForCheck(opened, flags.images);
-  const out = flags.out ?? opened.run?.files.fused ?? opened.path.replace(/(\.safetensors)?$/, '-fused.safetensors');
-  const proofPath =
-    flags.out === undefined && opened.run ? opened.run.files.proof : out.replace(/(\.safetensors)?$/, '.proof.json');
+  const out = flags.out ?? opened.run?.files.fused ?? beside(opened.path, '-fused.safetensors');
+  const proofPath = flags.out === undefined && opened.run ? opened.run.files.proof : beside(out, '.proof.json');
   const batch = Math.min(PROOF_BATCH, dataset.samples.length);
   const loader = await openEvalLoader(dataset, batch, opened.model.preprocessing, loaderHooks(io, flags.json));
   try {

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
-import { type Form, type ModelFile, modelGraph } from '../../checkpoint/model-file.ts';
+import { type Form, type ModelFile, modelGraph, type Origin } from '../../checkpoint/model-file.ts';
 import { autoThreads } from '../../engine/wasm/auto-threads-node.ts';
 import { bind } from '../../graph/bind.ts';
 import { cost, countParams } from '../../graph/cost.ts';
 import { groupDigits, printGraph } from '../../graph/print.ts';
 import { type MobileOneConfig, stageChannels } from '../../models/mobileone.ts';
 import { modelConfig } from '../../models/registry.ts';
+import { originJson, originLines } from '../describe-origin.ts';
 import { EXIT } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { describeMachine } from '../machine.ts';
@@ -32,11 +33,11 @@ export async function infoCommand(io: Io, what: string | undefined, flags: InfoF
     describe(io, { title: `variant ${what}`, config, form: flags.fused ? 'fused' : 'train', size: size ?? 224 }, flags);
     return EXIT.ok;
   }
-  const { path, model, run } = await openModel(what);
+  const { path, model, origin, run } = await openModel(what, { backbone: true });
   if (flags.plan) return showPlan(io, model.config, size ?? model.preprocessing.size, flags);
   const title = `${path}${model.variant ? `, ${model.variant}` : ''}`;
   const training = run && { data: run.meta.data, epoch: run.meta.epoch, epochs: run.recipe.epochs };
-  describe(io, { title, ...model, size: size ?? model.preprocessing.size, model, training }, flags);
+  describe(io, { title, ...model, size: size ?? model.preprocessing.size, model, origin, training }, flags);
   return EXIT.ok;
 }
 
@@ -56,10 +57,15 @@ interface Described {
   readonly form: Form;
   readonly size: number;
   readonly model?: ModelFile;
+  readonly origin?: Origin | undefined;
   readonly training?: { readonly data: string; readonly epoch: number; readonly epochs: number } | undefined;
 }
 
-function describe(io: Io, { title, config, form, size, model, training }: Described, { json }: InfoFlags): void {
+function describe(
+  io: Io,
+  { title, config, form, size, model, origin, training }: Described,
+  { json }: InfoFlags,
+): void {
   const bound = bind(modelGraph(config, form), { N: 1, H: size, W: size });
   const { macs, params, nodes } = cost(bound);
   const fusedParams = countParams(modelGraph(config, 'fused'));
@@ -67,6 +73,8 @@ function describe(io: Io, { title, config, form, size, model, training }: Descri
   if (json) {
     const about = {
       form,
+      ...(model ? { variant: model.variant ?? null } : {}),
+      ...(model && origin ? { origin: originJson(model, origin) } : {}),
       size,
       params,
       fusedParams,
@@ -85,10 +93,11 @@ function describe(io: Io, { title, config, form, size, model, training }: Descri
   }
   io.out(printGraph(bound).trimEnd());
   io.out("\nthe paper's stages (Table 7) and the names here");
-  for (const line of stageMap(config)) io.out(`  ${line}`);
+  for (const line of stageMap(config, form)) io.out(`  ${line}`);
   io.out(`\n${title}: ${form} form, ${groupDigits(params)} parameters, ${groupDigits(macs)} MACs at ${size} px`);
   if (form === 'train') io.out(`fused: ${groupDigits(fusedParams)} parameters`);
-  if (classes)
+  if (model) io.out(architectureLine(model));
+  if (classes && classes.length > 0)
     io.out(`${classes.length} classes: ${classes.slice(0, 20).join(', ')}${classes.length > 20 ? ', …' : ''}`);
   if (preprocessing) {
     const { cropPct, mean, std } = preprocessing;
@@ -96,6 +105,7 @@ function describe(io: Io, { title, config, form, size, model, training }: Descri
       `preprocessing: short side to ${Math.round(preprocessing.size / cropPct)}, center ${preprocessing.size}, mean ${mean.join(' ')}, std ${std.join(' ')}`,
     );
   }
+  if (model && origin) for (const line of originLines(model, origin)) io.out(line);
   if (metrics)
     io.out(
       `measured: ${Object.entries(metrics)
@@ -109,21 +119,31 @@ function describe(io: Io, { title, config, form, size, model, training }: Descri
   if (training) io.out(`trained on ${training.data}, ${training.epoch} of ${training.epochs} epochs`);
 }
 
+function architectureLine({ variant, form, config }: ModelFile): string {
+  const { num_conv_branches: k, se_blocks } = config;
+  const branches = form === 'train' || variant ? `k ${k}` : 'k not known, as it is fused';
+  const blocks = se_blocks.reduce((sum, count) => sum + count, 0);
+  return `${variant ?? 'no released variant'}, ${branches}, ${blocks > 0 ? `SE in ${blocks} blocks` : 'no SE'}`;
+}
+
 /** Which stage of the paper is which part of the graph. */
-function stageMap(config: MobileOneConfig): string[] {
+function stageMap(config: MobileOneConfig, form: Form): string[] {
   const { stem, stages } = stageChannels(config);
-  const { depths, num_conv_branches: k, se_blocks } = config;
+  const { depths, num_conv_branches, se_blocks } = config;
+  const k = (branches: number): string => (form === 'train' ? `, k ${branches}` : '');
   const row = (paper: string, name: string, blocks: number, stage: number): string => {
     const se = se_blocks[stage]! > 0 ? `, SE in the last ${se_blocks[stage]}` : '';
-    return `${paper.padEnd(14)} ${name.padEnd(25)} ${blocks} × (depthwise 3×3 + pointwise), ${stages[stage]} channels, k ${k}${se}`;
+    return `${paper.padEnd(14)} ${name.padEnd(25)} ${blocks} × (depthwise 3×3 + pointwise), ${stages[stage]} channels${k(num_conv_branches)}${se}`;
   };
   return [
-    `${'stage 1'.padEnd(14)} ${'stem'.padEnd(25)} one dense 3×3, stride 2, ${stem} channels, k 1 (as released; the paper draws a pair)`,
+    `${'stage 1'.padEnd(14)} ${'stem'.padEnd(25)} one dense 3×3, stride 2, ${stem} channels${k(1)} (as released; the paper draws a pair)`,
     row('stage 2', 'stages.0', depths[0], 0),
     row('stage 3', 'stages.1', depths[1], 1),
     row('stages 4 and 5', 'stages.2', depths[2], 2),
     row('stage 6', 'stages.3', depths[3], 3),
-    `${'stages 7, 8'.padEnd(14)} ${'head.global_pool, head.fc'.padEnd(25)} average pool, linear ${stages[3]} → ${config.num_classes}`,
+    config.num_classes === 0
+      ? `${'stage 7'.padEnd(14)} ${'head.global_pool'.padEnd(25)} average pool, ${stages[3]} features`
+      : `${'stages 7, 8'.padEnd(14)} ${'head.global_pool, head.fc'.padEnd(25)} average pool, linear ${stages[3]} → ${config.num_classes}`,
   ];
 }
 

@@ -1,5 +1,6 @@
 /** What a TFLite file that mobileone wrote says of itself: its classes, and how images are prepared for it. */
-import { checkDescription, type Form, type ModelFile } from '../../checkpoint/model-file.ts';
+import { checkDescription } from '../../checkpoint/description.ts';
+import type { Form, ModelFile } from '../../checkpoint/model-file.ts';
 import { UserError } from '../../core/errors.ts';
 import { decodeTable } from '../../engine/tflite/read-flatbuffer.ts';
 import { MODEL_SCHEMA, TENSOR_TYPES } from '../../engine/tflite/schema.ts';

@@ -63,7 +63,7 @@ async function encode(model: ModelFile, options: ExportOptions = {}): Promise<Ex
   const preprocessing = { ...model.preprocessing, size };
   const { graph, state } = fuse(model.graph, model.state);
   const fused: ModelFile = { ...model, form: 'fused', graph, state, preprocessing };
-  const file = encodeModel(fused, precision === 'fp16' ? 'F16' : 'F32');
+  const file = encodeModel(fused, { floats: precision === 'fp16' ? 'F16' : 'F32' });
   const weightsHash = await hashState(state);
   const known = describeModel(fused);
   const description: WebDescription = {
