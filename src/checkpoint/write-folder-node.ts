@@ -43,7 +43,9 @@ export async function writeFolder(
     try {
       await steps.rename(temporary, target);
     } catch (error) {
-      if (replaces) await rename(earlier, target);
+      // Another write may have come between; then its folder is the one that stays.
+      if (replaces && existsSync(target)) await rm(earlier, { recursive: true, force: true });
+      else if (replaces) await rename(earlier, target);
       throw error;
     }
   } catch (error) {

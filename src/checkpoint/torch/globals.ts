@@ -59,7 +59,7 @@ const CALLS: Readonly<Record<string, Call>> = {
 };
 
 /** Harmless kinds that checkpoints hold beside weights; calling them gives an object that says only what it is. */
-const KINDS = [
+const kinds = (): string[] => [
   ...['Tensor', 'device', 'dtype', 'layout', 'strided', 'memory_format', 'nn.parameter.Parameter'].map(
     (name) => `torch.${name}`,
   ),
@@ -104,16 +104,18 @@ const opaque =
   (name: string): Call =>
   () => ({ opaque: name });
 
-const ALLOWED: ReadonlyMap<string, Global> = new Map(
-  [...KINDS.map((name): [string, Call] => [name, opaque(name)]), ...Object.entries(CALLS)].map(([name, call]) => [
-    name,
-    { global: name, call },
-  ]),
-);
+/** Made when first asked for, so that pages, which read no such files, are spared it. */
+let allowed: ReadonlyMap<string, Global> | undefined;
+
+function makeAllowed(): ReadonlyMap<string, Global> {
+  const calls = [...kinds().map((name): [string, Call] => [name, opaque(name)]), ...Object.entries(CALLS)];
+  return new Map(calls.map(([name, call]) => [name, { global: name, call }]));
+}
 
 /** The global of a name. Throws a UserError that names one that is not allowed. */
 export function findGlobal(name: string): Global {
-  const known = ALLOWED.get(name);
+  allowed ??= makeAllowed();
+  const known = allowed.get(name);
   if (known) return known;
   if (storageElement(name)) return { global: name, call: undefined };
   const shown = JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}…` : name);

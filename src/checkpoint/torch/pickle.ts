@@ -165,60 +165,64 @@ const tuple =
   };
 
 /** What each instruction does. Those of protocols 0 and 1 that PyTorch never writes, and INST, OBJ and EXT, are not here. */
-const INSTRUCTIONS: ReadonlyMap<number, (m: Machine) => void> = new Map<number, (m: Machine) => void>([
-  [0x80, (m) => protocol(m.input.byte())], // PROTO
-  [0x95, (m) => void m.input.bytes(8)], // FRAME
-  [0x28, (m) => void m.marks.push(m.stack.length)], // MARK
-  [0x30, (m) => void pop(m)],
-  [0x31, (m) => void popMark(m)],
-  [0x32, (m) => push(m, top(m))], // DUP
-  [0x4e, (m) => push(m, null)],
-  [0x88, (m) => push(m, true)],
-  [0x89, (m) => push(m, false)],
-  [0x4a, (m) => push(m, count(m, 4) | 0)], // BININT
-  [0x4b, (m) => push(m, count(m, 1))],
-  [0x4d, (m) => push(m, count(m, 2))],
-  [0x8a, (m) => push(m, long(m, count(m, 1)))], // LONG1
-  [0x8b, (m) => push(m, long(m, count(m, 4)))],
-  [0x47, (m) => push(m, new DataView(Uint8Array.from(m.input.bytes(8)).buffer).getFloat64(0))], // BINFLOAT
-  [0x8c, (m) => push(m, text(m, count(m, 1)))], // SHORT_BINUNICODE
-  [0x58, (m) => push(m, text(m, count(m, 4)))],
-  [0x8d, (m) => push(m, text(m, count(m, 8)))],
-  [0x55, (m) => push(m, text(m, count(m, 1)))], // SHORT_BINSTRING, of Python 2
-  [0x54, (m) => push(m, text(m, count(m, 4)))],
-  [0x43, (m) => push(m, Uint8Array.from(bytes(m, count(m, 1))))], // SHORT_BINBYTES
-  [0x42, (m) => push(m, Uint8Array.from(bytes(m, count(m, 4))))],
-  [0x8e, (m) => push(m, Uint8Array.from(bytes(m, count(m, 8))))],
-  [0x96, (m) => push(m, Uint8Array.from(bytes(m, count(m, 8))))], // BYTEARRAY8
-  [0x29, tuple(0)],
-  [0x85, tuple(1)],
-  [0x86, tuple(2)],
-  [0x87, tuple(3)],
-  [0x74, (m) => pushNew(m, popMark(m))], // TUPLE
-  [0x5d, (m) => pushNew(m, [])], // EMPTY_LIST
-  [0x6c, (m) => pushNew(m, popMark(m))], // LIST
-  [0x61, (m) => append(m, [pop(m)])],
-  [0x65, (m) => append(m, popMark(m))], // APPENDS
-  [0x8f, (m) => pushNew(m, [])], // EMPTY_SET
-  [0x90, (m) => append(m, popMark(m))], // ADDITEMS
-  [0x91, (m) => pushNew(m, popMark(m))], // FROZENSET
-  [0x7d, (m) => dictionary(m, [])], // EMPTY_DICT
-  [0x64, (m) => dictionary(m, popMark(m))], // DICT
-  [0x73, (m) => setItems(m, [pop(m), pop(m)].reverse())], // SETITEM
-  [0x75, (m) => setItems(m, popMark(m))], // SETITEMS
-  [0x71, (m) => remember(m, count(m, 1))], // BINPUT
-  [0x72, (m) => remember(m, count(m, 4))],
-  [0x94, (m) => remember(m, m.memo.size)], // MEMOIZE
-  [0x68, (m) => recall(m, count(m, 1))], // BINGET
-  [0x6a, (m) => recall(m, count(m, 4))],
-  [0x63, (m) => push(m, m.host.find(`${decode(m.input.line(MOST_NAME))}.${decode(m.input.line(MOST_NAME))}`))], // GLOBAL
-  [0x93, (m) => push(m, stackGlobal(m))], // STACK_GLOBAL
-  [0x52, (m) => call(m, pop(m))], // REDUCE
-  [0x81, (m) => call(m, pop(m))], // NEWOBJ
-  [0x92, (m) => call(m, [pop(m), pop(m)].at(1))], // NEWOBJ_EX, whose named arguments are dropped
-  [0x62, (m) => void pop(m)], // BUILD: attributes, which no data has
-  [0x51, (m) => pushNew(m, m.host.load(pop(m)))], // BINPERSID
-]);
+const makeInstructions = (): ReadonlyMap<number, (m: Machine) => void> =>
+  new Map<number, (m: Machine) => void>([
+    [0x80, (m) => protocol(m.input.byte())], // PROTO
+    [0x95, (m) => void m.input.bytes(8)], // FRAME
+    [0x28, (m) => void m.marks.push(m.stack.length)], // MARK
+    [0x30, (m) => void pop(m)],
+    [0x31, (m) => void popMark(m)],
+    [0x32, (m) => push(m, top(m))], // DUP
+    [0x4e, (m) => push(m, null)],
+    [0x88, (m) => push(m, true)],
+    [0x89, (m) => push(m, false)],
+    [0x4a, (m) => push(m, count(m, 4) | 0)], // BININT
+    [0x4b, (m) => push(m, count(m, 1))],
+    [0x4d, (m) => push(m, count(m, 2))],
+    [0x8a, (m) => push(m, long(m, count(m, 1)))], // LONG1
+    [0x8b, (m) => push(m, long(m, count(m, 4)))],
+    [0x47, (m) => push(m, new DataView(Uint8Array.from(m.input.bytes(8)).buffer).getFloat64(0))], // BINFLOAT
+    [0x8c, (m) => push(m, text(m, count(m, 1)))], // SHORT_BINUNICODE
+    [0x58, (m) => push(m, text(m, count(m, 4)))],
+    [0x8d, (m) => push(m, text(m, count(m, 8)))],
+    [0x55, (m) => push(m, text(m, count(m, 1)))], // SHORT_BINSTRING, of Python 2
+    [0x54, (m) => push(m, text(m, count(m, 4)))],
+    [0x43, (m) => push(m, Uint8Array.from(bytes(m, count(m, 1))))], // SHORT_BINBYTES
+    [0x42, (m) => push(m, Uint8Array.from(bytes(m, count(m, 4))))],
+    [0x8e, (m) => push(m, Uint8Array.from(bytes(m, count(m, 8))))],
+    [0x96, (m) => push(m, Uint8Array.from(bytes(m, count(m, 8))))], // BYTEARRAY8
+    [0x29, tuple(0)],
+    [0x85, tuple(1)],
+    [0x86, tuple(2)],
+    [0x87, tuple(3)],
+    [0x74, (m) => pushNew(m, popMark(m))], // TUPLE
+    [0x5d, (m) => pushNew(m, [])], // EMPTY_LIST
+    [0x6c, (m) => pushNew(m, popMark(m))], // LIST
+    [0x61, (m) => append(m, [pop(m)])],
+    [0x65, (m) => append(m, popMark(m))], // APPENDS
+    [0x8f, (m) => pushNew(m, [])], // EMPTY_SET
+    [0x90, (m) => append(m, popMark(m))], // ADDITEMS
+    [0x91, (m) => pushNew(m, popMark(m))], // FROZENSET
+    [0x7d, (m) => dictionary(m, [])], // EMPTY_DICT
+    [0x64, (m) => dictionary(m, popMark(m))], // DICT
+    [0x73, (m) => setItems(m, [pop(m), pop(m)].reverse())], // SETITEM
+    [0x75, (m) => setItems(m, popMark(m))], // SETITEMS
+    [0x71, (m) => remember(m, count(m, 1))], // BINPUT
+    [0x72, (m) => remember(m, count(m, 4))],
+    [0x94, (m) => remember(m, m.memo.size)], // MEMOIZE
+    [0x68, (m) => recall(m, count(m, 1))], // BINGET
+    [0x6a, (m) => recall(m, count(m, 4))],
+    [0x63, (m) => push(m, m.host.find(`${decode(m.input.line(MOST_NAME))}.${decode(m.input.line(MOST_NAME))}`))], // GLOBAL
+    [0x93, (m) => push(m, stackGlobal(m))], // STACK_GLOBAL
+    [0x52, (m) => call(m, pop(m))], // REDUCE
+    [0x81, (m) => call(m, pop(m))], // NEWOBJ
+    [0x92, (m) => call(m, [pop(m), pop(m)].at(1))], // NEWOBJ_EX, whose named arguments are dropped
+    [0x62, (m) => void pop(m)], // BUILD: attributes, which no data has
+    [0x51, (m) => pushNew(m, m.host.load(pop(m)))], // BINPERSID
+  ]);
+
+/** Made when first asked for, so that pages, which read no such files, are spared it. */
+let instructions: ReadonlyMap<number, (m: Machine) => void> | undefined;
 
 const STOP = 0x2e;
 
@@ -230,9 +234,10 @@ export function readPickle(input: ByteReader, host: PickleHost): unknown {
     if (work > MOST_WORK) throw brokenPickle('it asks for more work than any weights need; it may be made to do harm');
   };
   const m: Machine = { input, host, stack: [], marks: [], memo: new Map(), charge };
+  instructions ??= makeInstructions();
   for (let code = input.byte(); code !== STOP; code = input.byte()) {
     charge(1);
-    const run = INSTRUCTIONS.get(code);
+    const run = instructions.get(code);
     if (!run) throw brokenPickle(`it has an instruction (0x${code.toString(16)}) that PyTorch does not write`);
     run(m);
   }
