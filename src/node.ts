@@ -14,8 +14,18 @@ export { hasRuntime, type OnnxSession, openOnnx, ortEngine } from './engine/ort-
 export { nodeWasmEngine, type WasmOptions } from './engine/wasm/node.ts';
 export { type Evaluation, evaluate, mostConfused, worstMistakes } from './evaluate/evaluate.ts';
 export { type Bundle, type BundleOptions, writeBundle } from './export/bundle-node.ts';
-export { verifyOnnx } from './export/onnx/verify-node.ts';
-export { type ExportedModel, type ExportOptions, exportOnnx } from './export/onnx/write.ts';
+export {
+  type ExportedModel,
+  type ExportOptions,
+  FORMAT_BOUNDS,
+  type Format,
+  type Precision,
+  type Runner,
+  type RunnerOptions,
+} from './export/format.ts';
+export { FORMATS, formatOf } from './export/formats-node.ts';
+export { ONNX } from './export/onnx/format-node.ts';
+export { type VerifyOptions, verifyFiles } from './export/verify.ts';
 export { decodeImage, evalImage } from './images/decode-node.ts';
 export { DEFAULT_PREPROCESSING, type Preprocessing } from './images/preprocess.ts';
 export * from './index.ts';

@@ -1,4 +1,5 @@
 /** Element types of stored tensors: little-endian bytes to typed arrays and back. */
+import { halfToNumber } from '../core/half.ts';
 import type { TensorData } from '../core/tensor.ts';
 
 /** Bytes of every element type that is read, by its safetensors name. */
@@ -41,16 +42,6 @@ function toHostOrder(bytes: Uint8Array, size: number): void {
 export function writeBytes(target: Uint8Array, offset: number, data: TensorData): void {
   target.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
   toHostOrder(target.subarray(offset, offset + data.byteLength), data.BYTES_PER_ELEMENT);
-}
-
-/** Value of an IEEE half-precision number given as its 16 bits. */
-export function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
 /**

@@ -1,7 +1,9 @@
 /** What a check of two forms of a model found: plain JSON data, stored with the artefact it speaks for. */
 export interface Proof {
-  /** Real images that both forms were run on. */
+  /** Images that both forms were run on. */
   readonly images: number;
+  /** They were not real ones, but made, with the statistics of photographs. */
+  readonly generated?: true;
   /** Largest absolute difference of a logit between the two forms. */
   readonly maxLogitDifference: number;
   /** Largest absolute logit of the first form. */

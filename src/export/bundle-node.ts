@@ -10,10 +10,12 @@ import { type Engine, loadState } from '../engine/engine.ts';
 import { evalGeometry } from '../images/preprocess.ts';
 import type { ProofBatch } from '../reparam/prove.ts';
 import { type Card, type CardDetails, makeCard, printCard } from './card.ts';
-import { type VerifyOptions, verifyOnnx } from './onnx/verify-node.ts';
-import { type ExportedModel, type ExportOptions, exportOnnx, sha256 } from './onnx/write.ts';
+import type { ExportedModel, ExportOptions, RunnerOptions } from './format.ts';
+import { ONNX } from './onnx/format-node.ts';
+import { sha256 } from './onnx/write.ts';
+import { type VerifyOptions, verifyFiles } from './verify.ts';
 
-export interface BundleOptions extends ExportOptions, VerifyOptions {
+export interface BundleOptions extends ExportOptions, VerifyOptions, RunnerOptions {
   /** The engine whose logits the file must give. */
   readonly engine: Engine;
   /** Real images, uint8 `[N, H, W, 3]` of the exported size. */
@@ -41,10 +43,12 @@ export interface Bundle {
  */
 export async function writeBundle(folder: string, model: ModelFile, options: BundleOptions): Promise<Bundle> {
   const { engine, details = {}, golden: count = 8 } = options;
-  const exported = await exportOnnx(model, options);
+  const exported = await ONNX.encode(model, options);
+  const bytes = exported.files.get(exported.main)!;
   const kept: Tensor[] = [];
-  const proof = await verifyOnnx(exported.bytes, exported, engine, keepFirst(options.images, count, kept), options);
-  const card = makeCard(model, exported, { onnx: proof, fileHash: await sha256(exported.bytes) }, details);
+  const runner = await ONNX.open!(exported.files, exported.main, options);
+  const proof = await verifyFiles(runner, exported, engine, keepFirst(options.images, count, kept), options);
+  const card = makeCard(model, exported, { onnx: proof, fileHash: await sha256(bytes) }, details);
   const golden = await goldenFiles(exported, engine, kept, model);
 
   await mkdir(join(folder, 'golden'), { recursive: true });
@@ -57,8 +61,8 @@ export async function writeBundle(folder: string, model: ModelFile, options: Bun
   await write('proof.json', json(card.proof));
   await write('card.json', json(card));
   await write('README.md', printCard(card));
-  await write('model.onnx', exported.bytes);
-  return { folder, model: join(folder, 'model.onnx'), bytes: exported.bytes.length, exported, proof, card };
+  await write('model.onnx', bytes);
+  return { folder, model: join(folder, 'model.onnx'), bytes: bytes.length, exported, proof, card };
 }
 
 /** Passes batches on and keeps copies of the first images, each `[1, H, W, C]`. */

@@ -3,7 +3,8 @@ import type { ModelFile } from '../checkpoint/model-file.ts';
 import type { Proof } from '../checkpoint/proof.ts';
 import { VERSION } from '../core/version.ts';
 import { countParams } from '../graph/cost.ts';
-import { type ExportedModel, inputStatement, type Task, taskOf } from './onnx/write.ts';
+import type { ExportedModel } from './format.ts';
+import { inputStatement, type Task, taskOf } from './onnx/write.ts';
 
 /** What the person who exports may add. */
 export interface CardDetails {
@@ -81,9 +82,9 @@ export function makeCard(
 }
 
 /** One sentence about a proof. */
-export function describeProof({ images, top1Agreement, relativeDifference, bound, engine }: Proof): string {
+export function describeProof({ images, generated, top1Agreement, relativeDifference, bound, engine }: Proof): string {
   const agreement = top1Agreement === 100 ? 'the same first class on every one' : `${top1Agreement.toFixed(2)} % agree`;
-  return `${images} real images, ${agreement}, largest logit difference ${relativeDifference.toExponential(1)} of the largest logit (bound ${bound.toExponential(0)}); ${engine}`;
+  return `${images} ${generated ? 'generated' : 'real'} images, ${agreement}, largest logit difference ${relativeDifference.toExponential(1)} of the largest logit (bound ${bound.toExponential(0)}); ${engine}`;
 }
 
 /** The card as Markdown (`README.md` of the bundle). */

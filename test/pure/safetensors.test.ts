@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { halfToNumber } from '../../src/checkpoint/elements.ts';
 import { decodeSafetensors, encodeSafetensors } from '../../src/checkpoint/safetensors.ts';
 import { UserError } from '../../src/core/errors.ts';
+import { halfToNumber } from '../../src/core/half.ts';
 import { sizeOf, type Tensor, type TensorData } from '../../src/core/tensor.ts';
 
 const arrays = {
