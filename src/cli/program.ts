@@ -10,6 +10,7 @@ import { recipeOptions, type TrainFlags } from './train-flags.ts';
 const MODEL = 'a run folder, a .safetensors file (of mobileone, timm or Apple), or hub:owner/name';
 const ENGINE = 'wasm or reference (wasm)';
 const THREADS = 'threads of the engine, or auto: as many as cores, at most 8 (auto)';
+const BOUND = 'largest logit difference allowed, relative to the largest logit';
 const WIDE = '256-bit vectors where V8 has them: auto or off (auto); same results';
 
 /** Builds the program; `finish` gets the exit code of the verb that ran. */
@@ -29,6 +30,7 @@ export function buildProgram(io: Io, finish: (code: number) => void): Command {
     .showSuggestionAfterError(true);
   addTraining(program, io, finish);
   addUsing(program as unknown as TypedCommand, io, finish);
+  addForms(program as unknown as TypedCommand, io, finish);
   addData(program as unknown as TypedCommand, io, finish);
   addRuns(program as unknown as TypedCommand, io, finish);
   addReport(program as unknown as TypedCommand, io, finish);
@@ -110,7 +112,7 @@ function addUsing(program: TypedCommand, io: Io, finish: (code: number) => void)
     .argument('<model>', MODEL)
     .option('--out <file>', 'the file to write (fused.safetensors in the run, or MODEL-fused.safetensors)')
     .option('--images <data>', "a folder, list or archive of images for the proof (a run's own validation images)")
-    .option('--bound <n>', 'largest logit difference allowed, relative to the largest logit', '1e-4')
+    .option('--bound <n>', BOUND, '1e-4')
     .option('--engine <name>', ENGINE)
     .option('--threads <n>', THREADS)
     .option('--wide <choice>', WIDE)
@@ -139,6 +141,43 @@ function addUsing(program: TypedCommand, io: Io, finish: (code: number) => void)
     .action(async (model, options) => {
       const { exportCommand } = await import('./commands/export.ts');
       finish(await exportCommand(io, model, options));
+    });
+}
+
+/** Proofs beside those that fuse and export make, and the way back from the fused form. */
+function addForms(program: TypedCommand, io: Io, finish: (code: number) => void): void {
+  program
+    .command('prove')
+    .description('Prove on images that two forms of a model, or a model and an exported file, compute the same.')
+    .argument('<model>', MODEL)
+    .argument('[other]', "a model, an exported file, or its folder (the run's fused file, or what fusing makes)")
+    .option('--images <data>', "a folder, list or archive of images (a run's own validation images)")
+    .option('--bound <n>', `${BOUND} (1e-4; of fp16 files 1e-2)`)
+    .option('--runtime <name>', 'what runs an exported file: node or web for ONNX (node)')
+    .option('--engine <name>', ENGINE)
+    .option('--threads <n>', THREADS)
+    .option('--wide <choice>', WIDE)
+    .option('--json', 'print the proof as JSON')
+    .action(async (model, other, options) => {
+      const { proveCommand } = await import('./commands/prove.ts');
+      finish(await proveCommand(io, model, other, options));
+    });
+  program
+    .command('expand')
+    .description('Bring branches back: a train form whose sum equals a fused model, with the proof, to train on.')
+    .argument('<fused>', MODEL)
+    .option('-k, --num-conv-branches <n>', 'conv branches a block (those of the variant)')
+    .option('--out <file>', 'the file to write (FUSED-kN.safetensors)')
+    .option('--seed <n>', 'seed of what tells the branches apart', '0')
+    .option('--images <data>', 'a folder, list or archive of images for the statistics of the branches and the proof')
+    .option('--bound <n>', BOUND, '1e-4')
+    .option('--engine <name>', ENGINE)
+    .option('--threads <n>', THREADS)
+    .option('--wide <choice>', WIDE)
+    .option('--json', 'print the proof as JSON')
+    .action(async (fused, options) => {
+      const { expandCommand } = await import('./commands/expand.ts');
+      finish(await expandCommand(io, fused, options));
     });
 }
 

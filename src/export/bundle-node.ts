@@ -47,7 +47,8 @@ export async function writeBundle(folder: string, model: ModelFile, options: Bun
   const bytes = exported.files.get(exported.main)!;
   const kept: Tensor[] = [];
   const runner = await ONNX.open!(exported.files, exported.main, options);
-  const proof = await verifyFiles(runner, exported, engine, keepFirst(options.images, count, kept), options);
+  const images = keepFirst(options.images, count, kept);
+  const proof = await verifyFiles(runner, exported, engine, images, options).finally(() => runner.dispose());
   const card = makeCard(model, exported, { onnx: proof, fileHash: await sha256(bytes) }, details);
   const golden = await goldenFiles(exported, engine, kept, model);
 

@@ -15,11 +15,10 @@ export interface VerifyOptions {
 type Checked = Pick<ExportedModel, 'graph' | 'state' | 'options'>;
 
 /**
- * Runs files and our engine on batches of images (uint8 `[N, H, W, C]` of the exported size) and compares their logits;
- * disposes of the runner. Throws a UserError above the bound or without images.
+ * Runs files and our engine on batches of images (uint8 `[N, H, W, C]` of the exported size) and compares their logits. Throws a UserError above the bound or without images.
  */
 export async function verifyFiles(
-  runner: Runner,
+  runner: Pick<Runner, 'description' | 'logits'>,
   exported: Checked,
   engine: Engine,
   batches: Iterable<ProofBatch> | AsyncIterable<ProofBatch>,
@@ -41,15 +40,16 @@ export async function verifyFiles(
 
 /** Like `verifyFiles`, but returns the proof whether it passed or not. */
 export async function compareFiles(
-  runner: Runner,
+  runner: Pick<Runner, 'description' | 'logits'>,
   exported: Checked,
   engine: Engine,
   batches: Iterable<ProofBatch> | AsyncIterable<ProofBatch>,
   options: VerifyOptions = {},
 ): Promise<Proof> {
-  return await compareRunners([formRunner(engine, exported), runner], batches, {
+  const ours = formRunner(engine, exported);
+  return await compareRunners([ours, runner], batches, {
     bound: options.bound ?? FORMAT_BOUNDS[exported.options.precision],
     generated: options.generated,
     engine: `${runner.description} against ${engine.name}, ${engine.capabilities().description}`,
-  });
+  }).finally(() => ours.dispose());
 }

@@ -67,34 +67,34 @@ export async function compareForms(
   };
   const first = formRunner(engine, { ...trainModel, graph: branchForm(engine, trainModel.graph) }, pick);
   const second = formRunner(engine, fused, pick);
-  return await compareRunners([first, second], batches, { ...options, engine: engine.capabilities().description });
+  try {
+    return await compareRunners([first, second], batches, { ...options, engine: engine.capabilities().description });
+  } finally {
+    await first.dispose();
+    await second.dispose();
+  }
 }
 
-/** Asks both runners for the logits of every image and sums up how far they lie apart; disposes of both. */
+/** Asks both runners for the logits of every image and sums up how far they lie apart. */
 export async function compareRunners(
-  [first, second]: readonly [FormRunner, FormRunner],
+  [first, second]: readonly [Pick<FormRunner, 'logits'>, Pick<FormRunner, 'logits'>],
   batches: Iterable<ProofBatch> | AsyncIterable<ProofBatch>,
   { bound = DEFAULT_BOUND, engine, generated }: Pick<ProofOptions, 'bound' | 'generated'> & { readonly engine: string },
 ): Promise<Proof> {
   const gaps: Gap[] = [];
-  try {
-    for await (const batch of batches) {
-      const { images, count } = 'images' in batch ? batch : { images: batch, count: batch.shape[0]! };
-      gaps.push(...compareLogits(await first.logits(images), await second.logits(images), count));
-    }
-  } finally {
-    await first.dispose();
-    await second.dispose();
+  for await (const batch of batches) {
+    const { images, count } = 'images' in batch ? batch : { images: batch, count: batch.shape[0]! };
+    gaps.push(...compareLogits(await first.logits(images), await second.logits(images), count));
   }
   const proof = summarize(gaps, bound, engine);
   return generated ? { ...proof, generated } : proof;
 }
 
-/** The train form as branches where the engine can run them; else with RepConv nodes. */
-function branchForm(engine: Engine, graph: Graph): Graph {
+/** The train form as branches where the engine can run them; else with RepConv nodes. Other forms are as they are. */
+export function branchForm(engine: Engine, graph: Graph): Graph {
   const { ops } = engine.capabilities();
   const canExpand = (['Conv', 'BatchNormalization', 'Add'] as const).every((kind) => ops.has(kind));
-  return canExpand ? expandBranches(graph) : graph;
+  return canExpand && graph.nodes.some(({ kind }) => kind === 'RepConv') ? expandBranches(graph) : graph;
 }
 
 /** Gives logits of batches. */

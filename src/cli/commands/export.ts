@@ -1,14 +1,12 @@
 import { UserError } from '../../core/errors.ts';
 import { type Bundle, type BundleOptions, writeBundle } from '../../export/bundle-node.ts';
+import { openCheckImages } from '../check-images.ts';
 import { EXIT } from '../exit.ts';
 import { type ExportRecord, measureLatency, recordExport } from '../export-record.ts';
-import { atMost, fuseWithProof, PROOF_IMAGES, proofText } from '../finish-run.ts';
-import { imagesForCheck } from '../image-files.ts';
+import { fuseWithProof, proofText } from '../finish-run.ts';
 import type { Io } from '../io.ts';
-import { openEvalLoader } from '../open-data.ts';
 import { openEngine, wholeNumber } from '../open-engine.ts';
 import { type OpenedRun, openModel } from '../open-model.ts';
-import { loaderHooks } from '../progress.ts';
 import { orWhy } from '../run-report.ts';
 import { rewriteReport } from './report.ts';
 
@@ -30,8 +28,6 @@ export interface ExportFlags {
   readonly json?: true | undefined;
 }
 
-const CHECK_BATCH = 16;
-
 /** `mobileone export`: fuses with a proof, writes a bundle, checks its file in ONNX Runtime on real images, and measures latency. */
 export async function exportCommand(io: Io, target: string, flags: ExportFlags): Promise<number> {
   if (flags.format !== 'onnx') throw new UserError(`There is no format "${flags.format}".`, 'Choose onnx.', 2);
@@ -42,17 +38,19 @@ export async function exportCommand(io: Io, target: string, flags: ExportFlags):
   const { run } = opened;
   const size = wholeNumber('--size', flags.size, 32) ?? opened.model.preprocessing.size;
   const model = { ...opened.model, preprocessing: { ...opened.model.preprocessing, size } };
-  const dataset = await imagesForCheck(opened, flags.images);
   const out =
     flags.out ?? (run ? `${run.files.folder}/export-onnx` : opened.path.replace(/(\.safetensors)?$/, '-onnx'));
-  const batch = Math.min(CHECK_BATCH, dataset.samples.length);
-  const loader = await openEvalLoader(dataset, batch, model.preprocessing, loaderHooks(io, flags.json));
+  const { preprocessing } = model;
+  const images = await openCheckImages(io, opened, { path: flags.images, preprocessing, json: flags.json });
+  const { generated } = images;
   try {
     const engine = await openEngine({ ...flags, name: flags.engine ?? run?.recipe.engine });
-    const shipped = model.form === 'train' ? (await fuseWithProof(engine, model, loader.epoch(0))).fused : model;
+    const shipped =
+      model.form === 'train' ? (await fuseWithProof(engine, model, images.batches(), { generated })).fused : model;
     const options: BundleOptions = {
       engine,
-      images: atMost(loader.epoch(0), PROOF_IMAGES),
+      images: images.batches(),
+      generated,
       layout,
       size,
       dynamicBatch: !flags.fixedBatch,
@@ -82,7 +80,7 @@ export async function exportCommand(io: Io, target: string, flags: ExportFlags):
     if (report) io.out('path' in report ? `report ${report.path}` : `report.html was left as it was. ${report.why}`);
     return EXIT.ok;
   } finally {
-    await loader.close();
+    await images.close();
   }
 }
 
