@@ -35,3 +35,22 @@ export function numberToHalf(value: number): number {
 export function toHalf(values: ArrayLike<number>): Uint16Array<ArrayBuffer> {
   return Uint16Array.from(values, numberToHalf);
 }
+
+/**
+ * Like `toHalf`, but what rounding a value takes away is given to the next smaller one of its group (so many values in a row), so that
+ * groups keep their sums. A kernel's taps see neighboring pixels, which are much alike: the output then changes less.
+ */
+export function toHalfByGroups(values: Float32Array | Float64Array, group: number): Uint16Array<ArrayBuffer> {
+  const out = toHalf(values);
+  for (let from = 0; group > 1 && from < values.length; from += group) {
+    const order = Array.from({ length: group }, (_, i) => from + i);
+    order.sort((a, b) => Math.abs(values[b]!) - Math.abs(values[a]!));
+    let lost = 0;
+    for (const i of order) {
+      const wanted = values[i]! + lost;
+      out[i] = numberToHalf(wanted);
+      lost = wanted - halfToNumber(out[i]!);
+    }
+  }
+  return out;
+}

@@ -1,6 +1,6 @@
 /** Inference graphs of the IR as ONNX models. */
 import { UserError } from '../../core/errors.ts';
-import { HALF_MAX, toHalf } from '../../core/half.ts';
+import { HALF_MAX, toHalfByGroups } from '../../core/half.ts';
 import type { Shape, StateDict, Tensor } from '../../core/tensor.ts';
 import { VERSION } from '../../core/version.ts';
 import { bind, type Dims } from '../../graph/bind.ts';
@@ -92,7 +92,8 @@ function halved(name: string, { shape, data }: Tensor): OnnxTensor {
       `The weight "${name}" holds ${large.toPrecision(3)}, and float16 ends at ${HALF_MAX}.`,
       'Export in fp32.',
     );
-  return { shape, data: toHalf(data) };
+  const taps = shape.length === 4 ? shape[2]! * shape[3]! : 1;
+  return { shape, data: toHalfByGroups(Float32Array.from(data), taps) };
 }
 
 /** float32 inputs are taken as they are, and become float16 inside. */
