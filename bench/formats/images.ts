@@ -1,5 +1,6 @@
 /** Images for the table of formats: real ones from a folder, or generated ones. */
 
+import { basename } from 'node:path';
 import { readAs } from '../../src/batches/cache-node.ts';
 import { imagesOf } from '../../src/cli/image-files.ts';
 import { pickSamples } from '../../src/cli/open-data.ts';
@@ -48,7 +49,7 @@ export async function openImages(path: string | undefined, count: number): Promi
     }
     return result;
   };
-  return { images: cached(read), description: `${whole * BATCH} photos of \`${path.replace(/^(\.\.\/)+/, '')}\`` };
+  return { images: cached(read), description: `${whole * BATCH} images of \`${basename(path)}\`` };
 }
 
 /** Keeps what was made last for a size. */
