@@ -6,7 +6,7 @@ import { rowsOf } from '../../src/evaluate/metrics.ts';
 import type { Graph } from '../../src/graph/graph.ts';
 import { branchesOf } from '../../src/graph/rep-conv.ts';
 import { initialState } from '../../src/models/init.ts';
-import { type MobileOneConfig, mobileOne, VARIANTS, type Variant } from '../../src/models/mobileone.ts';
+import { type MobileOneConfig, mobileOne } from '../../src/models/mobileone.ts';
 import { DEFAULT_PREPROCESSING, type Engine, type ModelFile, withPreprocess } from '../../src/node.ts';
 import { fuse } from '../../src/reparam/fuse.ts';
 import { formRunner } from '../../src/reparam/prove.ts';
@@ -16,17 +16,16 @@ import { calibrationGraph, recalibrate } from '../../src/train/recalibrate.ts';
 const SPREAD = 2;
 
 /**
- * A variant with seeded weights, whose BatchNorm statistics and classifier are measured on images (uint8 batches `[N, S, S, 3]`): the
+ * A network with seeded weights, whose BatchNorm statistics and classifier are measured on images (uint8 batches `[N, S, S, 3]`): the
  * logits of every class have a mean of 0 over them, and all logits a deviation of 2.
  */
 export async function livelyModel(
-  variant: Variant,
+  config: MobileOneConfig,
   engine: Engine,
   images: readonly Tensor[],
   size: number,
   seed = 0,
 ): Promise<ModelFile> {
-  const config: MobileOneConfig = VARIANTS[variant];
   const graph = mobileOne(config);
   const preprocessing = { ...DEFAULT_PREPROCESSING, size };
   const [N, H, W] = images[0]!.shape as [number, number, number];
@@ -37,7 +36,7 @@ export async function livelyModel(
   const measured = (await recalibrate(program, graph, drawn, batches).finally(() => program.dispose()))!;
   const state = await classified(engine, { graph, state: measured }, images, { preprocessing, seed });
   const classes = Array.from({ length: config.num_classes }, (_, i) => String(i));
-  return { config, variant, form: 'train', classes, preprocessing, graph, state, info: {} };
+  return { config, form: 'train', classes, preprocessing, graph, state, info: {} };
 }
 
 const filled = (length: number, draw: () => number): Float32Array => Float32Array.from({ length }, draw);

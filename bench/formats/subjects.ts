@@ -37,7 +37,7 @@ export async function* variantSubjects(
   for (const variant of Object.keys(VARIANTS) as Variant[]) {
     if (!wanted(variant)) continue;
     const batches = await images(size);
-    const model = await livelyModel(variant, engine, batches.slice(0, CALIBRATION), size);
+    const model = await livelyModel(VARIANTS[variant], engine, batches.slice(0, CALIBRATION), size);
     yield { name: `${variant.toUpperCase()}, random weights, ${size} px`, model, batches, engine };
   }
 }
