@@ -139,14 +139,17 @@ function isTarget(readers: readonly Node[]): boolean {
   return readers.every(({ kind }) => LOSSES.has(kind));
 }
 
-/** Parameters that nodes with different inputs share: a kernel's rows have one length, so these inputs must be laid out alike. */
+/** Parameters that convolutions of different inputs share: a kernel's rows have one length, so these inputs must be laid out alike. */
 function sharedParams(nodes: readonly Node[]): Set<string> {
   const inputs = new Map<string, string>();
   const shared = new Set<string>();
   for (const {
+    kind,
     params,
     inputs: [first],
   } of nodes) {
+    // Updates name parameters too, but do not care how they lie.
+    if (kind !== 'RepConv' && kind !== 'Conv') continue;
     for (const name of Object.values(params)) {
       if (inputs.has(name) && inputs.get(name) !== first) shared.add(name);
       inputs.set(name, first!);
