@@ -50,6 +50,8 @@ async function main(): Promise<number> {
   const chosen = values.formats?.split(',');
   const formats = FORMATS.filter(({ name }) => chosen?.includes(name) ?? true);
   const source = await openImages(positionals[0], Number(values.images));
+  // Taken now: the commit may have moved on by the end.
+  const common = circumstances({ node: process.execPath, python: undefined, rounds: 1 });
   const threads = availableParallelism();
   const engine = await nodeWasmEngine({ threads });
   const [rows, apple]: [FormatRow[], AppleRow[]] = [[], []];
@@ -74,7 +76,7 @@ async function main(): Promise<number> {
     rows,
     apple,
     images: source.description,
-    ...circumstances({ node: process.execPath, python: undefined, rounds: 1 }),
+    ...common,
   };
   for (const line of textTable(formatCells(rows))) console.log(line);
   if (apple.length > 0) for (const line of ['', ...textTable(appleCells(apple))]) console.log(line);
