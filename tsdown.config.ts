@@ -91,6 +91,7 @@ export default defineConfig([
       'bench-profile': 'bench/profile.ts',
       'bench-side': 'bench/side.ts',
       'bench-kernels': 'bench/kernels.ts',
+      formats: 'bench/formats/main.ts',
       bench: 'bench/main.ts',
       'bundle-size': 'bench/bundle-size.ts',
     }),

@@ -19,12 +19,20 @@ export { nodeWasmEngine, type WasmOptions } from './engine/wasm/node.ts';
 export { type Evaluation, evaluate, mostConfused, worstMistakes } from './evaluate/evaluate.ts';
 export { type Bundle, type BundledFile, type BundleOptions, writeBundle } from './export/bundle-node.ts';
 export { COREML } from './export/coreml/format.ts';
-export type { Format, Runner } from './export/format.ts';
-export { FORMATS, formatNamed } from './export/formats-node.ts';
-export { verifyOnnx } from './export/onnx/verify-node.ts';
-export { type ExportedModel, type ExportOptions, exportOnnx } from './export/onnx/write.ts';
+export {
+  type ExportedModel,
+  type ExportOptions,
+  FORMAT_BOUNDS,
+  type Format,
+  type Precision,
+  type Runner,
+  type RunnerOptions,
+} from './export/format.ts';
+export { FORMATS, formatNamed, formatOf } from './export/formats-node.ts';
+export { ONNX } from './export/onnx/format-node.ts';
 export { openTfliteClassifier, type TfliteClassifier } from './export/tflite/classifier-node.ts';
 export { TFLITE } from './export/tflite/format-node.ts';
+export { type VerifyOptions, verifyFiles } from './export/verify.ts';
 export { type Finding, type Verification, verifyBundle } from './export/verify-bundle-node.ts';
 export { decodeImage, evalImage } from './images/decode-node.ts';
 export { DEFAULT_PREPROCESSING, type Preprocessing } from './images/preprocess.ts';

@@ -162,7 +162,7 @@ export function requireForm(model: Pick<ModelFile, 'form'>, form: Form, purpose:
       ? `This model is fused, and the train form is needed ${purpose}.`
       : `This model is in train form, and the fused form is needed ${purpose}.`,
     form === 'train'
-      ? 'Give the file it was fused from; branches that were fused away cannot be brought back.'
+      ? 'Give the file it was fused from; or make branches whose sum equals it: mobileone expand MODEL.'
       : 'Fuse it first: mobileone fuse MODEL.',
   );
 }

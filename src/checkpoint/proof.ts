@@ -1,8 +1,8 @@
 /** What a check of two forms of a model found: plain JSON data, stored with the artefact it speaks for. */
 export interface Proof {
-  /** Images that both forms were run on: real ones, unless `generated`. */
+  /** Images that both forms were run on. */
   readonly images: number;
-  /** The images were drawn from a seed, since no real ones were named. */
+  /** They were not real ones, but made, with the statistics of photographs. */
   readonly generated?: true;
   /** Largest absolute difference of a logit between the two forms. */
   readonly maxLogitDifference: number;

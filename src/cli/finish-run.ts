@@ -6,7 +6,7 @@ import type { Tensor } from '../core/tensor.ts';
 import type { Engine } from '../engine/engine.ts';
 import { withPreprocess } from '../models/preprocess.ts';
 import { fuse } from '../reparam/fuse.ts';
-import { type Proof, prove } from '../reparam/prove.ts';
+import { type Proof, type ProofOptions, prove } from '../reparam/prove.ts';
 
 export interface ProofImages {
   readonly images: Tensor;
@@ -21,7 +21,7 @@ export async function fuseWithProof(
   engine: Engine,
   model: ModelFile,
   batches: AsyncIterable<ProofImages>,
-  bound?: number,
+  options: Pick<ProofOptions, 'bound' | 'generated'> = {},
 ): Promise<{ fused: ModelFile; proof: Proof }> {
   const { graph, state } = fuse(modelGraph(model.config, 'train'), model.state);
   const forms = [
@@ -31,13 +31,7 @@ export async function fuseWithProof(
     ...form,
     graph: withPreprocess(form.graph, model.preprocessing),
   }));
-  const proof = await prove(
-    engine,
-    forms[0]!,
-    forms[1]!,
-    atMost(batches, PROOF_IMAGES),
-    bound === undefined ? {} : { bound },
-  );
+  const proof = await prove(engine, forms[0]!, forms[1]!, atMost(batches, PROOF_IMAGES), options);
   return { fused: { ...model, form: 'fused', graph, state, proof }, proof };
 }
 
@@ -48,8 +42,8 @@ export async function saveFused(path: string, proofPath: string, fused: ModelFil
 }
 
 /** The proof in a sentence. */
-export function proofText({ images, relativeDifference, bound, top1Agreement }: Proof): string {
-  return `proved on ${images} images: logits differ by at most ${relativeDifference.toExponential(1)} of the largest (bound ${bound.toExponential(0)}), first class equal on ${top1Agreement.toFixed(2)} %`;
+export function proofText({ images, generated, relativeDifference, bound, top1Agreement }: Proof): string {
+  return `proved on ${images}${generated ? ' generated' : ''} images: logits differ by at most ${relativeDifference.toExponential(1)} of the largest (bound ${bound.toExponential(0)}), first class equal on ${top1Agreement.toFixed(2)} %`;
 }
 
 /** The first so many images of batches. */

@@ -3,17 +3,13 @@ import { existsSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../core/errors.ts';
-import { type Dataset, type EncodedPart, type Place, placeOf } from '../data/dataset.ts';
+import { type EncodedPart, type Place, placeOf } from '../data/dataset.ts';
 import { isPacked, readData } from '../data/readers/data-node.ts';
 import { LIST_NAME, readList } from '../data/readers/list-file-node.ts';
 import { resolveListed } from '../data/readers/list-node.ts';
 import { isVisible } from '../data/readers/tree.ts';
 import { indexZip } from '../data/readers/zip-index-node.ts';
 import { IMAGE_NAME } from '../images/sniff-node.ts';
-import { PROOF_IMAGES } from './finish-run.ts';
-import { labeledImages } from './labeled-images.ts';
-import { pickSamples } from './open-data.ts';
-import type { OpenedModel } from './open-model.ts';
 
 /**
  * Every image among paths: image files, folders (whatever is below, in order), and lists, archives and packed files as
@@ -52,20 +48,4 @@ async function packedImages(path: string): Promise<Place[]> {
   }
   const { train, val, test } = await readData(path, { valFraction: 0, seed: 0, partial: true });
   return [train, val, ...(test ? [test] : [])].flatMap(({ samples }) => samples.map(placeOf));
-}
-
-/**
- * Images that a check runs on: those named, or the run's own validation images. Of more than a check uses, some are picked
- * at random, since the first are often of one class.
- */
-export async function imagesForCheck(opened: OpenedModel, path: string | undefined): Promise<Dataset> {
-  if (path === undefined && opened.run) return (await labeledImages(opened)).dataset;
-  if (path === undefined)
-    throw new UserError(
-      'The check needs real images, and a file does not know any.',
-      'Name a folder, list or archive of them: --images DATA.',
-      2,
-    );
-  const samples = (await imagesOf([path])).map((place) => ({ ...place, label: 0 }));
-  return pickSamples({ classes: opened.model.classes, samples }, PROOF_IMAGES, 0);
 }

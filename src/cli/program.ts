@@ -5,14 +5,12 @@ import pc from 'picocolors';
 import { VERSION } from '../core/version.ts';
 import { FORMATS } from '../export/formats-node.ts';
 import { PRESETS } from '../recipe/presets.ts';
+import { addForms, addImport, addVerify } from './file-verbs.ts';
+import { BOUND, ENGINE, MODEL, THREADS, WIDE } from './flag-texts.ts';
 import type { Io } from './io.ts';
 import { recipeOptions, type TrainFlags } from './train-flags.ts';
 
 const FORMAT_NAMES = FORMATS.map(({ name }) => name);
-const MODEL = 'a run folder, a file of weights (docs/checkpoints.md), or hub:owner/name';
-const ENGINE = 'wasm or reference (wasm)';
-const THREADS = 'threads of the engine, or auto: as many as cores, at most 8 (auto)';
-const WIDE = '256-bit vectors where V8 has them: auto or off (auto); same results';
 
 /** Builds the program; `finish` gets the exit code of the verb that ran. */
 export function buildProgram(io: Io, finish: (code: number) => void): Command {
@@ -32,6 +30,7 @@ export function buildProgram(io: Io, finish: (code: number) => void): Command {
   addTraining(program, io, finish);
   addUsing(program as unknown as TypedCommand, io, finish);
   addVerify(program as unknown as TypedCommand, io, finish);
+  addForms(program as unknown as TypedCommand, io, finish);
   addData(program as unknown as TypedCommand, io, finish);
   addImport(program as unknown as TypedCommand, io, finish);
   addRuns(program as unknown as TypedCommand, io, finish);
@@ -114,7 +113,7 @@ function addUsing(program: TypedCommand, io: Io, finish: (code: number) => void)
     .argument('<model>', MODEL)
     .option('--out <file>', 'the file to write (fused.safetensors in the run, or MODEL-fused.safetensors)')
     .option('--images <data>', "a folder, list or archive of images for the proof (a run's own validation images)")
-    .option('--bound <n>', 'largest logit difference allowed, relative to the largest logit', '1e-4')
+    .option('--bound <n>', BOUND, '1e-4')
     .option('--engine <name>', ENGINE)
     .option('--threads <n>', THREADS)
     .option('--wide <choice>', WIDE)
@@ -156,36 +155,6 @@ function addUsing(program: TypedCommand, io: Io, finish: (code: number) => void)
     .action(async (model, options) => {
       const { exportCommand } = await import('./commands/export.ts');
       finish(await exportCommand(io, model, options));
-    });
-}
-
-function addVerify(program: TypedCommand, io: Io, finish: (code: number) => void): void {
-  program
-    .command('verify')
-    .description(
-      'Repeat the checks of a bundle: the bytes of every file, and what each computes. Exit code 1 when any fails.',
-    )
-    .argument('<bundle>', 'the folder that export wrote')
-    .option('--images <data>', 'also compare the files with each other on these images: a folder, list or archive')
-    .option('--threads <n>', 'threads of the runtimes (1)')
-    .option('--json', 'print the findings as JSON')
-    .action(async (bundle, options) => {
-      const { verifyCommand } = await import('./commands/verify.ts');
-      finish(await verifyCommand(io, bundle, options));
-    });
-}
-
-function addImport(program: TypedCommand, io: Io, finish: (code: number) => void): void {
-  program
-    .command('import')
-    .description('Write the weights of any kind of file as safetensors, under the names of one framework.')
-    .argument('<model>', MODEL)
-    .requiredOption('--to <file>', 'the .safetensors file to write')
-    .option('--naming <name>', 'whose parameter names: timm, apple, mmpretrain or corenet', 'timm')
-    .option('--json', 'print the result as JSON')
-    .action(async (model, options) => {
-      const { importCommand } = await import('./commands/import.ts');
-      finish(await importCommand(io, model, options));
     });
 }
 

@@ -45,3 +45,22 @@ export function fromFloat16(halves: Uint16Array): Float32Array<ArrayBuffer> {
   for (let i = 0; i < halves.length; i++) values[i] = fromHalf(halves[i]!);
   return values;
 }
+
+/**
+ * Like `toFloat16`, but what rounding a value takes away is given to the next smaller one of its group (so many values in a row), so that
+ * groups keep their sums. A kernel's taps see neighboring pixels, which are much alike: the output then changes less.
+ */
+export function toFloat16ByGroups(values: Float32Array | Float64Array, group: number): Uint16Array<ArrayBuffer> {
+  const out = toFloat16(values);
+  for (let from = 0; group > 1 && from < values.length; from += group) {
+    const order = Array.from({ length: group }, (_, i) => from + i);
+    order.sort((a, b) => Math.abs(values[b]!) - Math.abs(values[a]!));
+    let lost = 0;
+    for (const i of order) {
+      const wanted = values[i]! + lost;
+      out[i] = toHalf(wanted);
+      lost = wanted - fromHalf(out[i]!);
+    }
+  }
+  return out;
+}

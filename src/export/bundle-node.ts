@@ -4,7 +4,7 @@ import type { ModelFile } from '../checkpoint/model-file.ts';
 import { settleFolder, writeFolder } from '../checkpoint/write-folder-node.ts';
 import type { Engine } from '../engine/engine.ts';
 import { encodePng } from '../images/encode-node.ts';
-import { seededImages } from '../images/seeded.ts';
+import { naturalBatches } from '../images/natural.ts';
 import type { ProofBatch } from '../reparam/prove.ts';
 import { type BundleProof, type Card, type CardDetails, makeCard } from './card.ts';
 import { type Check, type CheckOptions, checkFiles, describeEngine, shippedForm } from './check-files.ts';
@@ -24,7 +24,7 @@ export interface BundleOptions extends ExportOptions, Omit<CheckOptions, 'genera
   readonly formats?: readonly Format[];
   /** The engine whose logits the files must give. */
   readonly engine: Engine;
-  /** Real images, uint8 `[N, H, W, C]` of the exported size; default: some drawn from a seed, and the card says so. */
+  /** Real images, uint8 `[N, H, W, C]` of the exported size; default: generated ones, and the card says so. */
   readonly images?: Iterable<ProofBatch> | AsyncIterable<ProofBatch> | undefined;
   /** Copy the runtimes that readers need beside them; default false. */
   readonly withRuntime?: boolean | undefined;
@@ -54,8 +54,9 @@ export interface Bundle {
   readonly card: Card;
 }
 
-/** Images drawn where there are no real ones. */
-export const SEEDED_IMAGES = 32;
+/** How many images are generated where there are no real ones. */
+const GENERATED_IMAGES = 64;
+const BATCH = 16;
 
 /**
  * Exports a model in one or more formats, checks each file in its runtime, and only then writes the folder (docs/bundle.md).
@@ -74,7 +75,8 @@ export async function writeBundle(folder: string, model: ModelFile, options: Bun
   const encoded = await encodeFiles(formats, model, options);
   const sized = { ...model, preprocessing: { ...model.preprocessing, size } };
   const shipped = shippedForm(sized, form);
-  const images = options.images ?? [seededImages(0, SEEDED_IMAGES, size, model.config.in_chans)];
+  const images =
+    options.images ?? naturalBatches({ images: GENERATED_IMAGES, batch: BATCH, size, channels: model.config.in_chans });
   const { multiLabel } = model;
   const generated = options.images === undefined;
   const { checks, golden: kept } = await checkFiles(encoded, shipped, { engine, multiLabel }, images, {

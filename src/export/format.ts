@@ -44,11 +44,24 @@ export interface ExportedModel {
   readonly weightsHash: string;
 }
 
+/** What written files say of themselves. */
+export interface FileFacts {
+  readonly classes: readonly string[];
+  /** Its `size` is that of the images that the files take. */
+  readonly preprocessing: Preprocessing;
+  readonly precision: Precision;
+}
+
 /** Written files, opened in a real runtime of their format. */
 export interface Runner {
   /** Runtime, version, settings, e.g. `onnxruntime-node 1.30.0`. */
   readonly description: string;
-  /** uint8 images `[N, H, W, C]` of the exported size → logits `[N, classes]`. */
+  /** Of formats that have a place for it. */
+  readonly about?: FileFacts;
+  /**
+   * uint8 images `[N, H, W, C]` of the exported size → logits `[N, classes]`. Where the preprocessing is not in the model, they
+   * may be float32, with fractions.
+   */
   logits(images: Tensor): Promise<Tensor>;
   dispose(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** The proof that fusing changed nothing: both forms are run on real images and their logits compared. */
+/** The proof that fusing changed nothing: both forms are run on images, real ones where there are any, and their logits compared. */
 import type { Proof } from '../checkpoint/proof.ts';
 import { UserError } from '../core/errors.ts';
 import type { Tensor } from '../core/tensor.ts';
@@ -17,6 +17,10 @@ export interface ProofOptions {
   /** Largest logit difference allowed, relative to the largest absolute logit; default 1e-4. */
   readonly bound?: number;
   readonly threads?: number;
+  /** Which output is compared; default `logits`. The first class is then the largest value of an image. */
+  readonly output?: string;
+  /** The images are not real ones; the proof says so. */
+  readonly generated?: boolean | undefined;
 }
 
 export const DEFAULT_BOUND = 1e-4;
@@ -57,31 +61,43 @@ export async function compareForms(
   batches: Iterable<ProofBatch> | AsyncIterable<ProofBatch>,
   options: ProofOptions = {},
 ): Promise<Proof> {
-  const bound = options.bound ?? DEFAULT_BOUND;
-  const pick = options.threads === undefined ? {} : { threads: options.threads };
+  const pick = {
+    ...(options.threads === undefined ? {} : { threads: options.threads }),
+    ...(options.output === undefined ? {} : { output: options.output }),
+  };
   const first = formRunner(engine, { ...trainModel, graph: branchForm(engine, trainModel.graph) }, pick);
   const second = formRunner(engine, fused, pick);
-  const gaps: Gap[] = [];
   try {
-    for await (const batch of batches) {
-      const { images, count } = 'images' in batch ? batch : { images: batch, count: batch.shape[0]! };
-      gaps.push(...compareLogits(await first.logits(images), await second.logits(images), count));
-    }
+    return await compareRunners([first, second], batches, { ...options, engine: engine.capabilities().description });
   } finally {
     await first.dispose();
     await second.dispose();
   }
-  return summarize(gaps, bound, engine.capabilities().description);
 }
 
-/** The train form as branches where the engine can run them; else with RepConv nodes. */
-function branchForm(engine: Engine, graph: Graph): Graph {
+/** Asks both runners for the logits of every image and sums up how far they lie apart. */
+export async function compareRunners(
+  [first, second]: readonly [Pick<FormRunner, 'logits'>, Pick<FormRunner, 'logits'>],
+  batches: Iterable<ProofBatch> | AsyncIterable<ProofBatch>,
+  { bound = DEFAULT_BOUND, engine, generated }: Pick<ProofOptions, 'bound' | 'generated'> & { readonly engine: string },
+): Promise<Proof> {
+  const gaps: Gap[] = [];
+  for await (const batch of batches) {
+    const { images, count } = 'images' in batch ? batch : { images: batch, count: batch.shape[0]! };
+    gaps.push(...compareLogits(await first.logits(images), await second.logits(images), count));
+  }
+  const proof = summarize(gaps, bound, engine);
+  return generated ? { ...proof, generated } : proof;
+}
+
+/** The train form as branches where the engine can run them; else with RepConv nodes. Other forms are as they are. */
+export function branchForm(engine: Engine, graph: Graph): Graph {
   const { ops } = engine.capabilities();
   const canExpand = (['Conv', 'BatchNormalization', 'Add'] as const).every((kind) => ops.has(kind));
-  return canExpand ? expandBranches(graph) : graph;
+  return canExpand && graph.nodes.some(({ kind }) => kind === 'RepConv') ? expandBranches(graph) : graph;
 }
 
-/** Gives logits of batches of any size. */
+/** Gives logits of batches. */
 export interface FormRunner {
   logits(images: Tensor): Promise<Tensor>;
   dispose(): Promise<void>;
@@ -91,7 +107,7 @@ export interface FormRunner {
 export function formRunner(
   engine: Engine,
   { graph, state }: Model,
-  options: Omit<CompileOptions, 'dims'> = {},
+  { output = 'logits', ...options }: Omit<CompileOptions, 'dims'> & { readonly output?: string } = {},
 ): FormRunner {
   const input = graph.inputs[0]!;
   let program: Program | undefined;
@@ -109,8 +125,8 @@ export function formRunner(
         const missing = loadState(program, state);
         if (missing.length > 0) throw new TypeError(`the state of "${graph.name}" lacks "${missing[0]}"`);
       }
-      const { logits } = await program.run({ [input.name]: images });
-      if (!logits) throw new TypeError(`graph "${graph.name}" has no output "logits"`);
+      const { [output]: logits } = await program.run({ [input.name]: images });
+      if (!logits) throw new TypeError(`graph "${graph.name}" has no output "${output}"`);
       return logits;
     },
     dispose,
@@ -136,12 +152,12 @@ export interface Gap {
   readonly sameClass: boolean;
 }
 
-/** Compares the first `count` rows of two tensors of logits `[N, classes]`. */
+/** Compares the first `count` rows of two tensors of logits `[N, classes]`, or of other outputs `[N, …]`. */
 export function compareLogits(a: Tensor, b: Tensor, count: number): Gap[] {
-  const classes = a.shape[1]!;
-  if (b.shape[1] !== classes) {
+  const [classes, others] = [a, b].map(({ data, shape }) => data.length / shape[0]!) as [number, number];
+  if (others !== classes) {
     throw new UserError(
-      `The two forms have ${classes} and ${b.shape[1]} classes, so they are not the same model.`,
+      `The two forms have ${classes} and ${others} classes, so they are not the same model.`,
       'Check that both files come from the same checkpoint.',
     );
   }

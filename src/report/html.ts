@@ -166,13 +166,13 @@ function proofs({ proofs = [] }: ReportData): string {
   const rows = proofs.map(({ name, proof }) => [
     name,
     proof.passed ? '✓ the same' : '✗ not the same',
-    String(proof.images),
+    `${proof.images}${proof.generated ? ' generated' : ''}`,
     `${proof.top1Agreement.toFixed(proof.top1Agreement === 100 ? 0 : 2)} %`,
     `${proof.relativeDifference.toExponential(1)} (bound ${proof.bound.toExponential(0)})`,
   ]);
   return section(
     'Proof',
-    '<p>Each check ran both sides on real images and compared every logit; differences are relative to the largest logit.</p>',
+    `<p>Each check ran both sides on ${proofs.some(({ proof }) => proof.generated) ? 'images (generated ones where it says so)' : 'real images'} and compared every logit; differences are relative to the largest logit.</p>`,
     table(['check', 'verdict', 'images', 'first class agrees', 'largest difference'], rows),
     `<p class="small">Ran on: ${escapeHtml([...new Set(proofs.map(({ proof }) => proof.engine))].join('; '))}.</p>`,
   );

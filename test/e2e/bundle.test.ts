@@ -88,7 +88,7 @@ describe.skipIf(!built)('bundles (built)', () => {
     expect(answer.files).toEqual([
       expect.objectContaining({
         ...{ format: 'onnx', path: 'run/model-bundle/model.onnx', bytes: expect.any(Number) },
-        proof: expect.objectContaining({ images: 32, generated: true, passed: true }),
+        proof: expect.objectContaining({ images: 64, generated: true, passed: true }),
         sha256: { 'model.onnx': expect.stringMatching(/^[0-9a-f]{64}$/) },
       }),
     ]);

@@ -15,7 +15,7 @@ import { describePreprocessing } from '../../src/export/preprocessing.ts';
 import { ORT_WEB } from '../../src/export/readers/onnx-page.ts';
 import { evalImage } from '../../src/images/decode-node.ts';
 import { encodePng } from '../../src/images/encode-node.ts';
-import { seededImages } from '../../src/images/seeded.ts';
+import { naturalImage } from '../../src/images/natural.ts';
 import { initialState } from '../../src/models/init.ts';
 import { mobileOne } from '../../src/models/mobileone.ts';
 import { withPreprocess } from '../../src/models/preprocess.ts';
@@ -76,8 +76,7 @@ beforeAll(async () => {
       ...options,
     });
   }
-  const square = seededImages(5, 1, PHOTO.width, 3);
-  const data = square.data.slice(0, PHOTO.width * PHOTO.height * 3);
+  const data = naturalImage(PHOTO.width, 3, 5).slice(0, PHOTO.width * PHOTO.height * 3);
   writeFileSync(photo, await encodePng({ shape: [1, PHOTO.height, PHOTO.width, 3], data }));
 });
 

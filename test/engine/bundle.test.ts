@@ -85,7 +85,7 @@ test.each(FORMATS)(
     const bundle = await writeBundle(to, model, { engine, formats: [format], details: { title: 'Fruit' } });
     const [file] = bundle.files as [BundledFile];
     expect(file).toMatchObject({ format: format.name, precision: format.precisions[0] });
-    if (format.open) expect(file).toMatchObject({ proof: { images: 32, generated: true, passed: true } });
+    if (format.open) expect(file).toMatchObject({ proof: { images: 64, generated: true, passed: true } });
     else expect(file).toHaveProperty('unchecked');
     expect(bundle.card.golden).toEqual({ images: 10, source: 'generated' });
     expect(await readFile(join(to, 'README.md'), 'utf8')).toContain('images drawn from a seed');

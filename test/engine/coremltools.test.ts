@@ -14,7 +14,7 @@ import { SCHEMA } from '../../src/engine/coreml/schema.ts';
 import { createReferenceEngine } from '../../src/engine/reference/engine.ts';
 import { COREML } from '../../src/export/coreml/format.ts';
 import { type ExportOptions, FORMAT_BOUNDS } from '../../src/export/format.ts';
-import { asInput } from '../../src/export/onnx/verify-node.ts';
+import { asInput } from '../../src/export/onnx/runner-node.ts';
 import { fuseGraph } from '../../src/graph/passes/fuse.ts';
 import { formRunner } from '../../src/reparam/prove.ts';
 import { hasReleased, pictures, releasedS0, tinyModel } from './cases/coreml.ts';

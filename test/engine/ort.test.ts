@@ -1,14 +1,11 @@
 /** ONNX Runtime as an engine, and exported files, against the float64 reference. */
 import { describe, expect, test } from 'vitest';
-import type { ModelFile } from '../../src/checkpoint/model-file.ts';
 import { random } from '../../src/core/random.ts';
 import { type StateDict, sizeOf, type Tensor } from '../../src/core/tensor.ts';
 import { loadState } from '../../src/engine/engine.ts';
 import { toOnnx } from '../../src/engine/onnx/to-onnx.ts';
 import { openOnnx, ortEngine } from '../../src/engine/ort-node.ts';
 import { createReferenceEngine } from '../../src/engine/reference/engine.ts';
-import { verifyOnnx } from '../../src/export/onnx/verify-node.ts';
-import { exportOnnx } from '../../src/export/onnx/write.ts';
 import { graphBuilder } from '../../src/graph/build.ts';
 import type { Graph } from '../../src/graph/graph.ts';
 import { initialState } from '../../src/models/init.ts';
@@ -121,53 +118,7 @@ describe('the ort engine', () => {
   });
 });
 
-const preprocessing = { size: 32, cropPct: 0.875, interpolation: 'bilinear', ...NORM } as const;
-
-function model(form: 'train' | 'fused'): ModelFile {
-  const graph = mobileOne(TINY);
-  const trained = { graph, state: lively(graph, 4) };
-  const classes = Array.from({ length: 7 }, (_, i) => `class ${i}`);
-  const held = form === 'train' ? trained : fuse(trained.graph, trained.state);
-  return { config: TINY, form, classes, preprocessing, ...held, info: {} };
-}
-
-describe('exported files', () => {
-  test.each([
-    { layout: 'nhwc' },
-    { layout: 'nchw' },
-    { layout: 'nhwc', dynamicBatch: false },
-    { form: 'train' },
-    { preprocessing: false },
-    { size: 47 },
-  ] as const)('compute what the model computes: %o', async (options) => {
-    const exported = await exportOnnx(model('train'), options);
-    const { size } = exported.options;
-    const proof = await verifyOnnx(exported.bytes, exported, createReferenceEngine(), [photos([3, size, size, 3])]);
-    expect(proof).toMatchObject({ images: 3, top1Agreement: 100, passed: true });
-    expect(proof.relativeDifference).toBeLessThan(1e-5);
-  });
-
-  test('open in the runtime of browsers too', async () => {
-    const exported = await exportOnnx(model('fused'));
-    const images = [photos([2, 32, 32, 3])];
-    const proof = await verifyOnnx(exported.bytes, exported, createReferenceEngine(), images, { runtime: 'web' });
-    expect(proof.passed).toBe(true);
-    expect(proof.engine).toMatch(/^onnxruntime-web \d/);
-  });
-
-  test('that belong to other weights are refused', async () => {
-    const exported = await exportOnnx(model('train'));
-    const bias = { shape: [7], data: new Float32Array(7).fill(0.01).map((value, i) => value * i) };
-    const state = new Map([...exported.state, ['head.fc.bias', bias]]);
-    const check = verifyOnnx(exported.bytes, { ...exported, state }, createReferenceEngine(), [photos([1, 32, 32, 3])]);
-    await expect(check).rejects.toThrow(/does not compute what the model computes/);
-  });
-
-  test('a fused model has no train form to export', async () => {
-    await expect(exportOnnx(model('fused'), { form: 'train' })).rejects.toThrow(/fused/);
-    await expect(exportOnnx(model('fused'), { size: 8 })).rejects.toThrow(/at least 32/);
-  });
-
+describe('files', () => {
   test('unreadable files give a clear message', async () => {
     await expect(openOnnx(Uint8Array.of(1, 2, 3))).rejects.toThrow(/can't be opened by ONNX Runtime/);
     const bytes = await toOnnx(mobileOne(TINY), lively(mobileOne(TINY), 5));

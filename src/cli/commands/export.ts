@@ -3,20 +3,17 @@ import { isHubName, parseHubName } from '../../checkpoint/hub-node.ts';
 import type { ModelFile } from '../../checkpoint/model-file.ts';
 import { UserError } from '../../core/errors.ts';
 import type { Engine } from '../../engine/engine.ts';
-import { type Bundle, type BundleOptions, SEEDED_IMAGES, writeBundle } from '../../export/bundle-node.ts';
+import { type Bundle, type BundleOptions, writeBundle } from '../../export/bundle-node.ts';
 import { FORMAT_BOUNDS, type Precision } from '../../export/format.ts';
 import { FORMATS, formatsNamed } from '../../export/formats-node.ts';
 import { describeCheck, sizeText } from '../../export/print-card.ts';
-import { seededImages } from '../../images/seeded.ts';
+import { type CheckImages, openCheckImages } from '../check-images.ts';
 import { EXIT } from '../exit.ts';
 import { type ExportRecord, measureLatency, recordExport } from '../export-record.ts';
-import { atMost, fuseWithProof, PROOF_IMAGES, type ProofImages, proofText } from '../finish-run.ts';
-import { imagesForCheck } from '../image-files.ts';
+import { fuseWithProof, proofText } from '../finish-run.ts';
 import type { Io } from '../io.ts';
-import { openEvalLoader } from '../open-data.ts';
 import { openEngine, wholeNumber } from '../open-engine.ts';
 import { beside, type OpenedModel, type OpenedRun, openModel } from '../open-model.ts';
-import { loaderHooks } from '../progress.ts';
 import { orWhy } from '../run-report.ts';
 import { rewriteReport } from './report.ts';
 
@@ -43,8 +40,6 @@ export interface ExportFlags {
   readonly json?: true | undefined;
 }
 
-const CHECK_BATCH = 16;
-
 /** A flag that is one of some words; undefined stays undefined. */
 function oneOf<T extends string>(flag: string, text: string | undefined, words: readonly T[]): T | undefined {
   if (text === undefined || (words as readonly string[]).includes(text)) return text as T | undefined;
@@ -63,14 +58,15 @@ export async function exportCommand(io: Io, target: string, flags: ExportFlags):
   const size = asked ?? opened.model.preprocessing.size;
   const model = { ...opened.model, preprocessing: { ...opened.model.preprocessing, size } };
   const out = flags.out ?? defaultFolder(target, opened);
-  const images = await openImages(io, opened, size, flags);
+  const { preprocessing } = model;
+  const images = await openCheckImages(io, opened, { path: flags.images, preprocessing, json: flags.json });
   try {
     const engine = await openEngine({ ...flags, name: flags.engine ?? run?.recipe.engine });
     const shipped = form === 'train' ? model : await fused(engine, model, images);
     const options: BundleOptions = {
       engine,
       formats,
-      images: images.real ? atMost(images.batches(), PROOF_IMAGES) : undefined,
+      images: images.generated ? undefined : images.batches(),
       withRuntime: flags.withRuntime,
       ...(layout && { layout }),
       ...(asked && { size: asked }),
@@ -108,41 +104,15 @@ export async function exportCommand(io: Io, target: string, flags: ExportFlags):
   }
 }
 
-interface CheckImages {
-  /** Or drawn from a seed. */
-  readonly real: boolean;
-  batches(): AsyncIterable<ProofImages>;
-  close(): Promise<void>;
-}
-
 /** The fused form, with a proof if it was not fused before. */
-async function fused(engine: Engine, model: ModelFile, { real, batches }: CheckImages): Promise<ModelFile> {
-  if (model.form === 'fused') return model;
-  const { fused: made, proof } = await fuseWithProof(engine, model, batches());
-  return real ? made : { ...made, proof: { ...proof, generated: true } };
+async function fused(engine: Engine, model: ModelFile, { batches, generated }: CheckImages): Promise<ModelFile> {
+  return model.form === 'fused' ? model : (await fuseWithProof(engine, model, batches(), { generated })).fused;
 }
 
 /** `RUN/bundle`, or `MODEL-bundle`; of a model on the hub, in the folder where we are. */
 function defaultFolder(target: string, { path, run }: OpenedModel): string {
   if (run) return `${run.files.folder}/bundle`;
   return isHubName(target) ? `${basename(parseHubName(target).repo)}-bundle` : beside(path, '-bundle');
-}
-
-/** The images that the files are checked on: those named, the run's own, or, of a file without any, some drawn from a seed. */
-async function openImages(io: Io, opened: OpenedModel, size: number, flags: ExportFlags): Promise<CheckImages> {
-  const preprocessing = { ...opened.model.preprocessing, size };
-  if (flags.images === undefined && !opened.run) {
-    if (!flags.json) io.err('No images were named (--images DATA): the files are checked on images drawn from a seed.');
-    const images = seededImages(0, SEEDED_IMAGES, size, opened.model.config.in_chans);
-    async function* batches() {
-      yield { images, count: SEEDED_IMAGES };
-    }
-    return { real: false, batches, close: async () => undefined };
-  }
-  const dataset = await imagesForCheck(opened, flags.images);
-  const batch = Math.min(CHECK_BATCH, dataset.samples.length);
-  const loader = await openEvalLoader(dataset, batch, preprocessing, loaderHooks(io, flags.json));
-  return { real: true, batches: () => loader.epoch(0), close: () => loader.close() };
 }
 
 /** What a run was trained on, without the folders it lies in. */

@@ -2,11 +2,17 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type * as Onnx from 'onnx-buf';
 import { UserError } from '../../core/errors.ts';
-import { type DType, dtypeOf, type Tensor } from '../../core/tensor.ts';
-import { IR_VERSION, type OnnxAttribute, type OnnxModel, type OnnxValue, OPSET_VERSION } from './model.ts';
-
-/** TensorProto.DataType numbers; float64 never appears in a file. */
-const DATA_TYPES: Readonly<Record<DType, number>> = { float32: 1, uint8: 2, int32: 6, float64: 11 };
+import { dtypeOf } from '../../core/tensor.ts';
+import {
+  DATA_TYPES,
+  IR_VERSION,
+  type OnnxAttribute,
+  type OnnxDType,
+  type OnnxModel,
+  type OnnxTensor,
+  type OnnxValue,
+  OPSET_VERSION,
+} from './model.ts';
 
 type Init<T extends keyof typeof Onnx> = (typeof Onnx)[T] extends Parameters<
   typeof import('@bufbuild/protobuf').create
@@ -60,10 +66,11 @@ function attributeOf(name: string, value: OnnxAttribute): Init<'AttributeProtoSc
   return { name, type: 7, ints: value.map(BigInt) };
 }
 
-function initializerOf(name: string, value: Tensor): Init<'TensorProtoSchema'> {
-  const data = value.data instanceof Float64Array ? Float32Array.from(value.data) : value.data;
+function initializerOf(name: string, { shape, data: values }: OnnxTensor): Init<'TensorProtoSchema'> {
+  const data = values instanceof Float64Array ? Float32Array.from(values) : values;
   const rawData = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
-  return { name, dims: value.shape.map(BigInt), dataType: DATA_TYPES[dtypeOf({ shape: value.shape, data })], rawData };
+  const dtype: OnnxDType = data instanceof Uint16Array ? 'float16' : dtypeOf({ shape, data });
+  return { name, dims: shape.map(BigInt), dataType: DATA_TYPES[dtype], rawData };
 }
 
 function valueInfo({ name, dtype, shape }: OnnxValue): Init<'ValueInfoProtoSchema'> {
@@ -108,11 +115,14 @@ function readAttribute({ type, f, i, ints }: Onnx.AttributeProto): OnnxAttribute
   return type === 2 ? Number(i) : ints.map(Number);
 }
 
-/** float32 weights; raw bytes are copied because they are not aligned in the file. */
-function readInitializer({ dims, rawData, floatData }: Onnx.TensorProto): Tensor {
+/** Weights of float32 and float16, others as bytes; raw bytes are copied because they are not aligned in the file. */
+function readInitializer({ dims, dataType, rawData, floatData }: Onnx.TensorProto): OnnxTensor {
+  const shape = dims.map(Number);
   // Not by slice(), which of a Buffer is no copy.
-  const data = rawData.length > 0 ? new Float32Array(new Uint8Array(rawData).buffer) : Float32Array.from(floatData);
-  return { shape: dims.map(Number), data };
+  const bytes = new Uint8Array(rawData);
+  if (dataType === DATA_TYPES.float16) return { shape, data: new Uint16Array(bytes.buffer) };
+  if (dataType !== DATA_TYPES.float32) return { shape, data: bytes };
+  return { shape, data: bytes.length > 0 ? new Float32Array(bytes.buffer) : Float32Array.from(floatData) };
 }
 
 function readValue({ name, type }: Onnx.ValueInfoProto): OnnxValue {
@@ -120,6 +130,7 @@ function readValue({ name, type }: Onnx.ValueInfoProto): OnnxValue {
   const shape = (tensor?.shape?.dim ?? []).map(({ value }) =>
     value.case === 'dimValue' ? Number(value.value) : (value.value ?? ''),
   );
-  const dtype = (Object.keys(DATA_TYPES) as DType[]).find((key) => DATA_TYPES[key] === tensor?.elemType) ?? 'float32';
+  const dtype =
+    (Object.keys(DATA_TYPES) as OnnxDType[]).find((key) => DATA_TYPES[key] === tensor?.elemType) ?? 'float32';
   return { name, dtype, shape };
 }

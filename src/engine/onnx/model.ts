@@ -1,5 +1,20 @@
 /** An ONNX model as plain data: what the node writers make and `encode.ts` turns into bytes. */
-import type { DType, Tensor } from '../../core/tensor.ts';
+import type { DType, Shape, Tensor } from '../../core/tensor.ts';
+
+/** Element types in files: those of tensors, and half precision. */
+export type OnnxDType = DType | 'float16';
+
+/** TensorProto.DataType numbers; float64 never appears in a file. */
+export const DATA_TYPES: Readonly<Record<OnnxDType, number>> = {
+  float32: 1,
+  uint8: 2,
+  int32: 6,
+  float16: 10,
+  float64: 11,
+};
+
+/** A stored constant: a tensor, or half-precision numbers as their 16 bits. */
+export type OnnxTensor = Tensor | { readonly shape: Shape; readonly data: Uint16Array };
 
 export type OnnxAttribute = number | readonly number[] | { readonly float: number };
 
@@ -16,7 +31,7 @@ export interface OnnxNode {
 /** A graph input or output; a dimension is a size, a name, or `''` where it is not known. */
 export interface OnnxValue {
   readonly name: string;
-  readonly dtype: DType;
+  readonly dtype: OnnxDType;
   readonly shape: readonly (number | string)[];
 }
 
@@ -25,7 +40,7 @@ export interface OnnxModel {
   readonly inputs: readonly OnnxValue[];
   readonly outputs: readonly OnnxValue[];
   readonly nodes: readonly OnnxNode[];
-  readonly initializers: ReadonlyMap<string, Tensor>;
+  readonly initializers: ReadonlyMap<string, OnnxTensor>;
   /** Key/value text stored with the model (`metadata_props`). */
   readonly metadata: Readonly<Record<string, string>>;
 }

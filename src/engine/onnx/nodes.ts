@@ -2,7 +2,7 @@
 import type { Tensor } from '../../core/tensor.ts';
 import type { NodeOf } from '../../graph/graph.ts';
 import type { OpKind } from '../../graph/kinds.ts';
-import type { OnnxAttribute, OnnxNode } from './model.ts';
+import { DATA_TYPES, type OnnxAttribute, type OnnxNode } from './model.ts';
 
 /** The op kinds of inference graphs that ONNX has; eval-mode `RepConv` is spelled out by `expandBranches` before. */
 export type OnnxKind = Extract<
@@ -25,6 +25,8 @@ export type ImageLayout = 'nhwc' | 'nchw';
 
 export interface NodeContext {
   readonly layout: ImageLayout;
+  /** Values between nodes are float16. What that could spoil is computed in float32: preprocessing, and sums over positions. */
+  readonly half: boolean;
   /** Adds a constant and returns its name. */
   constant(name: string, value: Tensor): string;
 }
@@ -50,9 +52,14 @@ const perChannel = (values: readonly number[]): Tensor => ({
   data: Float32Array.from(values),
 });
 
+/** A node that turns a value into float32 or float16. */
+export function castNode(name: string, input: string, output: string, to: 'float32' | 'float16'): OnnxNode {
+  return { type: 'Cast', name, inputs: [input], outputs: [output], attributes: { to: DATA_TYPES[to] } };
+}
+
 export const NODE_WRITERS: { readonly [K in OnnxKind]: NodeWriter<K> } = {
   // (image / 255 − mean) / std = image · scale + shift. Bytes are transposed before they become floats.
-  Preprocess: (node, { layout, constant }) => {
+  Preprocess: (node, { layout, half, constant }) => {
     const { name, inputs, outputs, attrs } = node;
     const scale = constant(`${name}.scale`, perChannel(attrs.std.map((std) => 1 / (255 * std))));
     const shift = constant(`${name}.shift`, perChannel(attrs.mean.map((mean, c) => -mean / attrs.std[c]!)));
@@ -64,11 +71,13 @@ export const NODE_WRITERS: { readonly [K in OnnxKind]: NodeWriter<K> } = {
       attributes,
     });
     const channelsFirst = layout === 'nchw' ? inputs[0]! : `${name}.transpose`;
+    const sum = half ? `${name}.add` : outputs[0]!;
     return [
       ...(layout === 'nchw' ? [] : [step('Transpose', inputs, channelsFirst, { perm: [0, 3, 1, 2] })]),
-      step('Cast', [channelsFirst], `${name}.cast`, { to: 1 }),
+      castNode(`${name}.cast`, channelsFirst, `${name}.cast`, 'float32'),
       step('Mul', [`${name}.cast`, scale], `${name}.mul`),
-      step('Add', [`${name}.mul`, shift], outputs[0]!),
+      step('Add', [`${name}.mul`, shift], sum),
+      ...(half ? [castNode(`${name}.half`, sum, outputs[0]!, 'float16')] : []),
     ];
   },
   Conv: (node) => {
@@ -83,7 +92,17 @@ export const NODE_WRITERS: { readonly [K in OnnxKind]: NodeWriter<K> } = {
   Sigmoid: (node) => write('Sigmoid', node),
   Add: (node) => write('Add', node),
   Mul: (node) => write('Mul', node),
-  GlobalAveragePool: (node) => write('GlobalAveragePool', node),
+  // The sum over all positions may be far beyond the largest float16.
+  GlobalAveragePool: (node, { half }) => {
+    if (!half) return write('GlobalAveragePool', node);
+    const { name, inputs, outputs } = node;
+    const [wide, mean] = [`${name}.float`, `${name}.mean`];
+    return [
+      castNode(wide, inputs[0]!, wide, 'float32'),
+      { type: 'GlobalAveragePool', name, inputs: [wide], outputs: [mean], attributes: {} },
+      castNode(`${name}.half`, mean, outputs[0]!, 'float16'),
+    ];
+  },
   Flatten: (node) => write('Flatten', node, [], { axis: 1 }),
   Gemm: (node) => write('Gemm', node, named(node, 'weight', 'bias'), { transB: 1 }),
   Softmax: (node) => write('Softmax', node, [], { axis: -1 }),

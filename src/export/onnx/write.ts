@@ -2,24 +2,11 @@
 import { type ModelFile, requireForm } from '../../checkpoint/model-file.ts';
 import { UserError } from '../../core/errors.ts';
 import { type StateDict, sizeOf } from '../../core/tensor.ts';
-import { type ImageLayout, toOnnx } from '../../engine/onnx/to-onnx.ts';
-import type { Graph } from '../../graph/graph.ts';
-import { evalGeometry, type Preprocessing } from '../../images/preprocess.ts';
+import { toOnnx } from '../../engine/onnx/to-onnx.ts';
+import { evalGeometry } from '../../images/preprocess.ts';
 import { withPreprocess } from '../../models/preprocess.ts';
 import { fuse } from '../../reparam/fuse.ts';
-
-export interface ExportOptions {
-  /** Layout of the image input: `nhwc` (default, as decoders give it) or `nchw`. */
-  readonly layout?: ImageLayout;
-  /** Side of the square input in pixels; default: the size the model was trained for. */
-  readonly size?: number;
-  /** Leave the number of images open (default), or fix it to one. */
-  readonly dynamicBatch?: boolean;
-  /** Put the preprocessing into the model, so that its input is uint8 RGB (default); else float32, normalized. */
-  readonly preprocessing?: boolean;
-  /** `fused` (default), or `train`: every branch on its own, for measuring only. */
-  readonly form?: 'train' | 'fused';
-}
+import type { ExportedModel, ExportOptions, Precision } from '../format.ts';
 
 /** What a model decides about an image, as Hugging Face's `problem_type` names it. */
 export type Task = 'single_label_classification' | 'multi_label_classification';
@@ -29,30 +16,39 @@ export function taskOf({ multiLabel }: Pick<ModelFile, 'multiLabel'>): Task {
   return multiLabel ? 'multi_label_classification' : 'single_label_classification';
 }
 
-export interface ExportedModel {
-  readonly bytes: Uint8Array;
-  /** What the file computes from uint8 images `[N, H, W, C]`, for checking it. */
-  readonly graph: Graph;
-  readonly state: StateDict;
-  readonly preprocessing: Preprocessing;
-  readonly options: Required<ExportOptions>;
-  /** sha256 of the weights, in hexadecimal. */
-  readonly weightsHash: string;
-}
+export const ONNX_PRECISIONS: readonly Precision[] = ['fp32', 'fp16'];
 
-/** Writes a model as ONNX. Throws a UserError for options that the model can't satisfy. */
-export async function exportOnnx(model: ModelFile, options: ExportOptions = {}): Promise<ExportedModel> {
+/** The file inside a bundle. */
+const MAIN = 'model.onnx';
+/** Smaller images leave nothing for the last of five halvings. */
+const MIN_SIZE = 32;
+
+function resolveOptions(model: ModelFile, options: ExportOptions): Required<ExportOptions> {
   const resolved: Required<ExportOptions> = {
     layout: options.layout ?? 'nhwc',
     size: options.size ?? model.preprocessing.size,
     dynamicBatch: options.dynamicBatch ?? true,
+    dynamicSize: options.dynamicSize ?? false,
     preprocessing: options.preprocessing ?? true,
     form: options.form ?? 'fused',
+    precision: options.precision ?? 'fp32',
   };
-  const { form, size, layout, dynamicBatch, preprocessing } = resolved;
-  if (!Number.isInteger(size) || size < 32) {
-    throw new UserError(`The exported size must be a whole number of at least 32, got ${size}.`, 'Leave it out.');
+  const { size, precision } = resolved;
+  if (!Number.isInteger(size) || size < MIN_SIZE) {
+    throw new UserError(
+      `The exported size must be a whole number of at least ${MIN_SIZE}, got ${size}.`,
+      'Leave it out.',
+    );
   }
+  if (!ONNX_PRECISIONS.includes(precision))
+    throw new UserError(`ONNX files have no precision "${precision}" here.`, `Choose ${ONNX_PRECISIONS.join(' or ')}.`);
+  return resolved;
+}
+
+/** Writes a model as ONNX: opset 17, IR 10. Throws a UserError for options that the model can't satisfy. */
+export async function exportOnnx(model: ModelFile, options: ExportOptions = {}): Promise<ExportedModel> {
+  const resolved = resolveOptions(model, options);
+  const { form, size, layout, dynamicBatch, dynamicSize, preprocessing, precision } = resolved;
   if (form === 'train') requireForm(model, 'train', 'to export the train form');
   const { graph, state } = form === 'fused' ? fuse(model.graph, model.state) : model;
   const { mean, std } = model.preprocessing;
@@ -60,6 +56,7 @@ export async function exportOnnx(model: ModelFile, options: ExportOptions = {}):
   const weightsHash = await hashState(state);
   const metadata = {
     'mobileone.form': form,
+    'mobileone.precision': precision,
     'mobileone.task': taskOf(model),
     'mobileone.labels': JSON.stringify(model.classes),
     'mobileone.preprocessing': JSON.stringify({ ...model.preprocessing, size }),
@@ -69,10 +66,17 @@ export async function exportOnnx(model: ModelFile, options: ExportOptions = {}):
     ...(model.proof ? { 'mobileone.proof': JSON.stringify(model.proof) } : {}),
     ...(model.metrics ? { 'mobileone.metrics': JSON.stringify(model.metrics) } : {}),
   };
-  const dims = { N: 1, H: size, W: size };
-  const bytes = await toOnnx(preprocessing ? complete : graph, state, { dims, dynamicBatch, layout, metadata });
+  const bytes = await toOnnx(preprocessing ? complete : graph, state, {
+    dims: dynamicSize ? { N: 1 } : { N: 1, H: size, W: size },
+    dynamicBatch,
+    layout,
+    dtype: precision === 'fp16' ? 'float16' : 'float32',
+    metadata,
+  });
   return {
-    bytes,
+    format: 'onnx',
+    files: new Map([[MAIN, bytes]]),
+    main: MAIN,
     graph: complete,
     state,
     preprocessing: { ...model.preprocessing, size },
@@ -87,10 +91,14 @@ export function inputStatement(model: Pick<ModelFile, 'preprocessing' | 'config'
   const size = options.size ?? model.preprocessing.size;
   const channels = model.config.in_chans;
   const batch = options.dynamicBatch === false ? '1' : 'N';
+  const sides = options.dynamicSize ? 'H, W' : `${size}, ${size}`;
   const planes = options.layout === 'nchw' || options.preprocessing === false;
-  const shape = planes ? `[${batch}, ${channels}, ${size}, ${size}]` : `[${batch}, ${size}, ${size}, ${channels}]`;
+  const shape = planes ? `[${batch}, ${channels}, ${sides}]` : `[${batch}, ${sides}, ${channels}]`;
   const color = ['', 'gray ', '', 'RGB ', 'RGBA '][channels] ?? '';
-  const resize = `Resizing stays outside the model: short side to ${evalGeometry(size, size, { size, cropPct }).resized.width} px (bilinear, antialiased), then the ${size} × ${size} center.`;
+  const geometry = `short side to ${evalGeometry(size, size, { size, cropPct }).resized.width} px (bilinear, antialiased), then the ${size} × ${size} center`;
+  const resize = options.dynamicSize
+    ? `Any height and width from ${MIN_SIZE} px on; resizing stays outside the model, which was checked with: ${geometry}.`
+    : `Resizing stays outside the model: ${geometry}.`;
   if (options.preprocessing === false) {
     return `Input "input": float32 ${color}${shape}, (value / 255 − mean) / std with mean ${mean.join(', ')} and std ${std.join(', ')}. ${resize}`;
   }

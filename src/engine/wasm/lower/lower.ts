@@ -55,11 +55,12 @@ export function lower({ graph, shapes }: BoundGraph, threads: number, options: L
     shapes,
   );
 
+  const shared = sharedParams(graph.nodes);
   const strideOf = (value: string): number => {
     const channels = shapes.get(value)![1] ?? 1;
-    return images.has(value) && !outputValues.has(value)
-      ? imageStride(readers.get(value) ?? [], channels)
-      : pad8(channels);
+    const reading = readers.get(value) ?? [];
+    const padded = outputValues.has(value) || reading.some(({ params }) => usesAny(params, shared));
+    return images.has(value) && !padded ? imageStride(reading, channels) : pad8(channels);
   };
   const state = placeState(graph, paramLayouts(graph, strideOf), emitter);
   const context: LowerContext = {
@@ -138,6 +139,28 @@ const LOSSES: ReadonlySet<OpKind> = new Set(
 function isTarget(readers: readonly Node[]): boolean {
   return readers.every(({ kind }) => LOSSES.has(kind));
 }
+
+/** Parameters that convolutions of different inputs share: a kernel's rows have one length, so these inputs must be laid out alike. */
+function sharedParams(nodes: readonly Node[]): Set<string> {
+  const inputs = new Map<string, string>();
+  const shared = new Set<string>();
+  for (const {
+    kind,
+    params,
+    inputs: [first],
+  } of nodes) {
+    // Updates name parameters too, but do not care how they lie.
+    if (kind !== 'RepConv' && kind !== 'Conv') continue;
+    for (const name of Object.values(params)) {
+      if (inputs.has(name) && inputs.get(name) !== first) shared.add(name);
+      inputs.set(name, first!);
+    }
+  }
+  return shared;
+}
+
+const usesAny = (params: Readonly<Record<string, string>>, names: ReadonlySet<string>): boolean =>
+  Object.values(params).some((name) => names.has(name));
 
 /** Values that are the image itself: float inputs of rank 4, and what Preprocess makes. */
 function imageValues(nodes: readonly Node[], inputs: readonly string[], shapes: BoundGraph['shapes']): Set<string> {
