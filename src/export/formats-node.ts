@@ -58,8 +58,10 @@ const ENDINGS: Readonly<Record<string, string>> = { mlpackage: 'coreml' };
 
 /** The format that a path's ending names, e.g. of `model.onnx`; undefined for others. */
 export function formatOf(path: string): Format | undefined {
+  // A .safetensors file is opened as the model that it is, exported or not.
+  const exported = FORMATS.filter((format) => format !== SAFETENSORS);
   const ending = /\.([a-z0-9]+)[\\/]?$/i.exec(path)?.[1]?.toLowerCase() ?? '';
-  return FORMATS.find(({ name }) => name === (ENDINGS[ending] ?? ending));
+  return exported.find(({ name }) => name === (ENDINGS[ending] ?? ending));
 }
 
 /** Exported files, as the contract of a format has them. */

@@ -6,7 +6,7 @@ import type { Reader } from './readers/reader.ts';
 
 /** What the images of a check were. */
 const imagesText = ({ images, generated }: Pick<Proof, 'images' | 'generated'>): string =>
-  generated ? `${images} images drawn from a seed (no real ones were named)` : `${images} real images`;
+  generated ? `${images} generated images (no real ones were named)` : `${images} real images`;
 
 /** One sentence about a proof. */
 export function describeProof(proof: Proof): string {
@@ -65,7 +65,7 @@ export function printCard(card: Card, readers: readonly Reader[]): string {
       'Proof',
       `- Fused form against train form: ${proof.fused ? describeProof(proof.fused) : 'not recorded for this model.'}`,
       ...exports.map(({ main }) => `- \`${main}\` against the model: ${describeCheck(proof.files[main]!)}`),
-      `- \`golden/\` holds ${golden.images} ${golden.source === 'real' ? 'real images' : 'images drawn from a seed, since no real ones were named,'} with the logits they must give (\`golden.json\`); run them where you ship the model.`,
+      `- \`golden/\` holds ${golden.images} ${golden.source === 'real' ? 'real images' : 'generated images, since no real ones were named,'} with the logits they must give (\`golden.json\`); run them where you ship the model.`,
       '- `mobileone verify .` repeats every check; `sha256sum -c SHA256SUMS` looks at the bytes alone.',
     ),
     ...(readers.length > 0 ? section('Run it', ...readers.map(readerText)) : []),

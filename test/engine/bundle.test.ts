@@ -88,7 +88,7 @@ test.each(FORMATS)(
     if (format.open) expect(file).toMatchObject({ proof: { images: 64, generated: true, passed: true } });
     else expect(file).toHaveProperty('unchecked');
     expect(bundle.card.golden).toEqual({ images: 10, source: 'generated' });
-    expect(await readFile(join(to, 'README.md'), 'utf8')).toContain('images drawn from a seed');
+    expect(await readFile(join(to, 'README.md'), 'utf8')).toContain('64 generated images');
     for (const { file, text } of readersOf(format.name)) {
       const preprocessing = JSON.parse(
         await readFile(join(to, 'preprocessing.json'), 'utf8'),

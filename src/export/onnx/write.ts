@@ -25,7 +25,8 @@ const MIN_SIZE = 32;
 
 function resolveOptions(model: ModelFile, options: ExportOptions): Required<ExportOptions> {
   const resolved: Required<ExportOptions> = {
-    layout: options.layout ?? 'nhwc',
+    // Images that are floats are planes.
+    layout: options.preprocessing === false ? 'nchw' : (options.layout ?? 'nhwc'),
     size: options.size ?? model.preprocessing.size,
     dynamicBatch: options.dynamicBatch ?? true,
     dynamicSize: options.dynamicSize ?? false,
