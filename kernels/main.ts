@@ -3,6 +3,7 @@
  * for the others, so results are bit-identical for the same number of threads.
  */
 import * as op from './opcodes';
+import * as activation from './activation';
 import * as dense from './dense';
 import * as dw from './depthwise';
 import * as distill from './distill';
@@ -14,6 +15,7 @@ import * as fold from './fold';
 import * as losses from './loss';
 import * as pack from './pack';
 import * as update from './update';
+import * as window from './window';
 export { setTile } from './tile';
 
 /** Control block at address 0: arrivals and generation of the barrier. */
@@ -105,7 +107,6 @@ function execute(p: usize, tid: i32, nt: i32): void {
     case op.DW_INPUT_GRAD: dwGrad.dwInputGrad(p, tid, nt); break;
     case op.DW_ANY: ew.depthwiseAny(p, tid, nt); break;
     case op.RELU: ew.relu(p, tid, nt); break;
-    case op.SIGMOID: ew.runSigmoid(p, tid, nt); break;
     case op.ADD: ew.add(p, tid, nt); break;
     case op.MUL: ew.mul(p, tid, nt); break;
     case op.MUL_CHANNELS: ew.mulChannels(p, tid, nt); break;
@@ -129,6 +130,12 @@ function execute(p: usize, tid: i32, nt: i32): void {
     case op.BCE_LOSS: losses.bceLoss(p, tid, nt); break;
     case op.BCE_GRAD: losses.bceGrad(p, tid, nt); break;
     case op.DISTILL: distill.distill(p, tid); break;
+    case op.ACTIVATE: activation.activate(p, tid, nt); break;
+    case op.PRELU: activation.prelu(p, tid, nt); break;
+    case op.POOL: window.pool(p, tid, nt); break;
+    case op.PAD: window.pad(p, tid, nt); break;
+    case op.COPY_CHANNELS: window.copyChannels(p, tid, nt); break;
+    case op.SHUFFLE_CHANNELS: window.shuffleChannels(p, tid, nt); break;
     case op.COL2IM: fold.col2im(p, tid, nt); break;
     default: unreachable();
   }

@@ -3,6 +3,7 @@ import * as op from '../../../../kernels/opcodes.ts';
 import type { NodeOf } from '../../../graph/graph.ts';
 import type { OpKind } from '../../../graph/kinds.ts';
 import { pad8 } from '../layout.ts';
+import { activate, activation } from './activation.ts';
 import {
   floats,
   fusedRelu,
@@ -10,7 +11,9 @@ import {
   inputToOverwrite,
   type LowerContext,
   makeOutput,
+  refuse,
   rows,
+  sameSizes,
   type Value,
 } from './context.ts';
 import { lowerDenseForward, lowerDenseGrad } from './dense.ts';
@@ -19,6 +22,7 @@ import { isExplicit, lowerExplicitForward, lowerExplicitGrad, prefersExplicit } 
 import { takesPatches } from './fold.ts';
 import { lowerConv, lowerConvGrad, lowerLinear, lowerLinearGrad } from './linear.ts';
 import { lowerAccumulateGrad, lowerAdamW, lowerClipGradNorm, lowerEma, lowerSgd } from './update.ts';
+import { lowerChannelShuffle, lowerConcat, lowerPad, lowerPool, lowerSlice, lowerSplit } from './window.ts';
 
 type Rule<K extends OpKind> = (context: LowerContext, node: NodeOf<K>) => void;
 
@@ -36,6 +40,13 @@ const elementwise =
     const y = makeOutput(context, node.outputs[0]!, inputToOverwrite(context, node as never, floats(values[0]!)));
     context.emitter.emit(opcode, ...refs, y.ref, floats(y));
   };
+
+/** The mean over the positions of each image. */
+function lowerMean(context: LowerContext, node: NodeOf<'GlobalAveragePool'> | NodeOf<'ReduceMean'>): void {
+  const x = inputOf(context, node, 0);
+  const y = makeOutput(context, node.outputs[0]!);
+  context.emitter.emit(op.AVERAGE_POOL, x.ref, y.ref, x.n, x.h * x.w, x.stride);
+}
 
 export const RULES: { readonly [K in OpKind]?: Rule<K> } = {
   Preprocess: (context, node) => {
@@ -82,17 +93,45 @@ export const RULES: { readonly [K in OpKind]?: Rule<K> } = {
     if (fused) alias(context, node.outputs[0]!, x);
     else elementwise(op.RELU, [0])(context, node as never);
   },
-  Sigmoid: (context, node) => {
+  Sigmoid: activation(op.SIGMOID),
+  Clip: (context, node) => {
+    const { min, max } = node.attrs;
+    activate(context, node, op.CLIP, { least: min, most: max, keepsZero: min <= 0 && max >= 0 });
+  },
+  HardSigmoid: activation(op.HARD_SIGMOID),
+  HardSwish: activation(op.HARD_SWISH),
+  Swish: activation(op.SWISH),
+  Gelu: activation(op.GELU),
+  PRelu: (context, node) => {
     const x = inputOf(context, node, 0);
     const y = makeOutput(context, node.outputs[0]!);
-    context.emitter.emit(op.SIGMOID, x.ref, y.ref, rows(x), x.stride, x.c);
+    context.emitter.emit(op.PRELU, x.ref, context.state.refOf(node.params.slope!), y.ref, rows(x), x.stride);
   },
-  Add: elementwise(op.ADD, [0, 1]),
+  Add: (context, node) => {
+    if (!sameSizes(context, node)) refuse(node, 'adds tensors of the same shape only');
+    elementwise(op.ADD, [0, 1])(context, node as never);
+  },
   Mul: (context, node) => {
-    const [a, b] = [inputOf(context, node, 0), inputOf(context, node, 1)];
-    if (a.h * a.w === b.h * b.w) return elementwise(op.MUL, [0, 1])(context, node as never);
+    if (sameSizes(context, node)) return elementwise(op.MUL, [0, 1])(context, node as never);
+    const [a, b] = [inputOf(context, node, 0), inputOf(context, node, 1)].toSorted((p, q) => floats(q) - floats(p)) as [
+      Value,
+      Value,
+    ];
+    if (a.n !== b.n || a.c !== b.c || b.h * b.w > 1) refuse(node, 'multiplies by [N, C, 1, 1] or the same shape only');
     const y = makeOutput(context, node.outputs[0]!);
     context.emitter.emit(op.MUL_CHANNELS, a.ref, b.ref, y.ref, a.n, a.h * a.w, a.stride);
+  },
+  Concat: lowerConcat,
+  Split: lowerSplit,
+  Slice: lowerSlice,
+  ChannelShuffle: lowerChannelShuffle,
+  Pad: lowerPad,
+  MaxPool: lowerPool,
+  AveragePool: lowerPool,
+  ReduceMean: (context, node) => {
+    const [first, second, ...others] = node.attrs.axes;
+    if (first !== 2 || second !== 3 || others.length) refuse(node, 'takes means over height and width only');
+    lowerMean(context, node);
   },
   MulGrad: (context, node) => {
     const [a, b, dy] = [inputOf(context, node, 0), inputOf(context, node, 1), inputOf(context, node, 2)];
@@ -105,11 +144,7 @@ export const RULES: { readonly [K in OpKind]?: Rule<K> } = {
       context.emitter.emit(op.MUL_CHANNELS_GRAD, a.ref, b.ref, dy.ref, da.ref, db.ref, a.n, a.h * a.w, a.stride);
     }
   },
-  GlobalAveragePool: (context, node) => {
-    const x = inputOf(context, node, 0);
-    const y = makeOutput(context, node.outputs[0]!);
-    context.emitter.emit(op.AVERAGE_POOL, x.ref, y.ref, x.n, x.h * x.w, x.stride);
-  },
+  GlobalAveragePool: lowerMean,
   GlobalAveragePoolGrad: (context, node) => {
     const dy = inputOf(context, node, 1);
     const dx = makeOutput(context, node.outputs[0]!);
