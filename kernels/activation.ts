@@ -1,6 +1,6 @@
 /** Activations of four values at a time. Activations are [rows, cs] with C channels used; the rest stays zero. */
 import { exp4 } from './math';
-import { CLIP, GELU, HARD_SIGMOID, HARD_SWISH, SIGMOID, SWISH } from './opcodes';
+import { CLIP, GELU, HARD_SIGMOID, HARD_SWISH, SIGMOID, SWISH } from './activation-kinds';
 import { float, int, ptr, share, splat } from './vector';
 
 @inline
@@ -43,7 +43,7 @@ function each(kind: i32, p: usize, i0: usize, i1: usize): void {
   for (let i = i0; i < i1; i += 16) v128.store(ptr(p, 2) + i, apply(kind, v128.load(ptr(p, 1) + i), least, most));
 }
 
-/** 1 x, 2 y, 3 rows, 4 cs, 5 C, 6 which of opcodes.ts, 7 least and 8 most of a clip, 9 whether zeros do not stay zero. */
+/** 1 x, 2 y, 3 rows, 4 cs, 5 C, 6 which of activation-kinds.ts, 7 least and 8 most of a clip, 9 whether zeros do not stay zero. */
 export function activate(p: usize, tid: i32, nt: i32): void {
   const rows = int(p, 3), cs = int(p, 4), kind = int(p, 6);
   const r0 = share(rows, 1, tid, nt), r1 = share(rows, 1, tid + 1, nt), i0 = <usize>(r0 * cs) << 2, i1 = <usize>(r1 * cs) << 2;

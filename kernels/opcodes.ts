@@ -65,13 +65,5 @@ export const PAD = 93;
 export const COPY_CHANNELS = 94;
 export const SHUFFLE_CHANNELS = 95;
 
-/** What ACTIVATE computes. */
-export const CLIP = 1;
-export const HARD_SIGMOID = 2;
-export const HARD_SWISH = 3;
-export const SIGMOID = 4;
-export const SWISH = 5;
-export const GELU = 6;
-
 /** 32-bit words of one instruction: the opcode and its arguments. */
 export const INSTRUCTION_WORDS = 28;

@@ -168,6 +168,19 @@ describe.skipIf(!built)('mobileone (built)', () => {
     expect(machine.engines).toHaveProperty('wasm');
   });
 
+  it('describes and measures the networks of the zoo', async () => {
+    const net = await cli(folder, 'info', 'MobileNetV2_100');
+    expect(net.out).toContain('fused form, 3,487,816 parameters, 300,774,272 MACs at 224 px');
+    expect(net.out).toContain('published: 3.4 M parameters, 300 M MACs, top-1 72.0 %');
+    const train = JSON.parse((await cli(folder, 'info', 'repvgg_a0', '--json')).out) as object;
+    expect(train).toMatchObject({ form: 'train', params: 9_108_968, fusedParams: 8_309_384, macs: 1_512_581_120 });
+    expect((await cli(folder, 'info', 'u0', '--fused', '--size', '64')).out).toContain('our reconstruction');
+    const bench = await cli(folder, 'bench', 'mobilenetv3_small_100', '--size', '32', '--rounds', '1', '--runs', '1');
+    expect(bench.out).toMatch(/^fused +wasm/m);
+    expect(bench.out).toMatch(/^fused +onnxruntime-node/m);
+    expect(bench.out).not.toContain('train form');
+  });
+
   it('shows how a model would be trained, and what memory that takes', async () => {
     const sizes = ['--plan', '--size', '64', '--threads', '2'];
     const one = await cli(folder, 'info', 's1', ...sizes, '--batch', '16');

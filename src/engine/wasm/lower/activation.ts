@@ -1,4 +1,5 @@
 /** Activations, each in one pass; where an activation makes something of zero, the padding is set back to zero. */
+import * as kinds from '../../../../kernels/activation-kinds.ts';
 import * as op from '../../../../kernels/opcodes.ts';
 import type { Node, NodeOf } from '../../../graph/graph.ts';
 import type { OpKind } from '../../../graph/kinds.ts';
@@ -11,7 +12,7 @@ interface Bounds {
   readonly keepsZero: boolean;
 }
 
-const NOT_ZERO_AT_ZERO: readonly number[] = [op.SIGMOID, op.HARD_SIGMOID];
+const NOT_ZERO_AT_ZERO: readonly number[] = [kinds.SIGMOID, kinds.HARD_SIGMOID];
 
 /** Emits an activation, in place of its input where that is free. */
 export function activate(context: LowerContext, node: Node, which: number, bounds: Bounds): void {

@@ -1,4 +1,5 @@
 /** How each op kind becomes instructions: one table. */
+import * as kinds from '../../../../kernels/activation-kinds.ts';
 import * as op from '../../../../kernels/opcodes.ts';
 import type { NodeOf } from '../../../graph/graph.ts';
 import type { OpKind } from '../../../graph/kinds.ts';
@@ -93,15 +94,15 @@ export const RULES: { readonly [K in OpKind]?: Rule<K> } = {
     if (fused) alias(context, node.outputs[0]!, x);
     else elementwise(op.RELU, [0])(context, node as never);
   },
-  Sigmoid: activation(op.SIGMOID),
+  Sigmoid: activation(kinds.SIGMOID),
   Clip: (context, node) => {
     const { min, max } = node.attrs;
-    activate(context, node, op.CLIP, { least: min, most: max, keepsZero: min <= 0 && max >= 0 });
+    activate(context, node, kinds.CLIP, { least: min, most: max, keepsZero: min <= 0 && max >= 0 });
   },
-  HardSigmoid: activation(op.HARD_SIGMOID),
-  HardSwish: activation(op.HARD_SWISH),
-  Swish: activation(op.SWISH),
-  Gelu: activation(op.GELU),
+  HardSigmoid: activation(kinds.HARD_SIGMOID),
+  HardSwish: activation(kinds.HARD_SWISH),
+  Swish: activation(kinds.SWISH),
+  Gelu: activation(kinds.GELU),
   PRelu: (context, node) => {
     const x = inputOf(context, node, 0);
     const y = makeOutput(context, node.outputs[0]!);
