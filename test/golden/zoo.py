@@ -80,8 +80,10 @@ def fill(model, rename=lambda name: name):
         name, shape = rename(name), tuple(param.shape)
         if len(shape) > 1:
             new = values(name, shape, scale=math.sqrt(4.5 / math.prod(shape[1:])))
-        elif name.endswith("running_var") or (name.endswith("weight")):
+        elif name.endswith("running_var"):
             new = values(name, shape, center=1, scale=0.2)
+        elif name.endswith("weight"):
+            new = values(name, shape, center=0.5, scale=0.2)
         else:
             new = values(name, shape, scale=0.1)
         param.data.copy_(new)

@@ -19,8 +19,9 @@ export function formula(name: string, shape: readonly number[], center = 0, scal
 
 function paramByFormula(name: string, { shape, role }: ParamSpec): Tensor {
   if (role === 'weight') return formula(name, shape, 0, Math.sqrt(4.5 / sizeOf(shape.slice(1))));
-  const scales = role === 'norm_weight' || role === 'running_var';
-  return scales ? formula(name, shape, 1, 0.2) : formula(name, shape, 0, 0.1);
+  if (role === 'running_var') return formula(name, shape, 1, 0.2);
+  // Half, as several branches are added up.
+  return role === 'norm_weight' ? formula(name, shape, 0.5, 0.2) : formula(name, shape, 0, 0.1);
 }
 
 /** All parameters of a graph. */
