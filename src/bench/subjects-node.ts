@@ -20,12 +20,17 @@ export interface SubjectOptions {
   readonly runtimes?: readonly ('node' | 'web')[];
 }
 
+/** What is needed of a model to measure it. */
+export type MeasuredModel = Pick<ModelFile, 'graph' | 'state' | 'form' | 'preprocessing'> & {
+  readonly config: Pick<ModelFile['config'], 'in_chans'>;
+};
+
 /**
  * Subjects for a model: `train form, branches` (if the model has it) and `fused` on our engine, and both in each ONNX
  * Runtime. All take uint8 images `[N, S, S, C]`.
  */
 export async function modelSubjects(
-  model: Pick<ModelFile, 'graph' | 'state' | 'form' | 'preprocessing' | 'config'>,
+  model: MeasuredModel,
   options: SubjectOptions,
 ): Promise<{ subjects: Subject[]; notes: string[] }> {
   const { engine, batch = 1, size = model.preprocessing.size, threads = 1, runtimes = ['node', 'web'] } = options;

@@ -245,8 +245,10 @@ function addReport(program: TypedCommand, io: Io, finish: (code: number) => void
 function addMeasuring(program: TypedCommand, io: Io, finish: (code: number) => void): void {
   program
     .command('info')
-    .description('Describe a variant (s0 … s4), a file, a run, or, without argument, this machine.')
-    .argument('[what]', `a variant, ${MODEL}`)
+    .description(
+      'Describe a variant (s0 … s4), a network of the zoo, a file, a run, or, without argument, this machine.',
+    )
+    .argument('[what]', `a variant or network (resnet18 …), ${MODEL}`)
     .option('--size <n>', 'image side for the shapes and counts')
     .option('--fused', 'show the fused form of a variant')
     .option('--plan', 'show how the wasm engine would train it: forms chosen, multiply-adds, memory')
@@ -260,7 +262,7 @@ function addMeasuring(program: TypedCommand, io: Io, finish: (code: number) => v
   program
     .command('bench')
     .description('Measure latency here: train form against fused, this engine against ONNX Runtime.')
-    .argument('<model>', `a variant, ${MODEL}`)
+    .argument('<model>', `a variant or network (resnet18 …), ${MODEL}`)
     .option('--size <n>', "image side (the model's, or 224)")
     .option('--batch <n>', 'images a run', '1')
     .option('--threads <n>', 'threads, or auto', '1')

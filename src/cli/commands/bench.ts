@@ -1,16 +1,15 @@
-import { existsSync } from 'node:fs';
 import { describeDevice } from '../../bench/device-node.ts';
 import { type Measurement, measure } from '../../bench/measure.ts';
 import { MODEL_BENCH, type Protocol, shortProtocol } from '../../bench/protocol.ts';
-import { modelSubjects } from '../../bench/subjects-node.ts';
-import type { ModelFile } from '../../checkpoint/model-file.ts';
+import { type MeasuredModel, modelSubjects } from '../../bench/subjects-node.ts';
 import { autoThreads } from '../../engine/wasm/auto-threads-node.ts';
 import { DEFAULT_PREPROCESSING } from '../../images/preprocess.ts';
 import { initialState } from '../../models/init.ts';
 import { mobileOne } from '../../models/mobileone.ts';
-import { modelConfig } from '../../models/registry.ts';
+import { zooNet } from '../../models/zoo/registry.ts';
 import { EXIT } from '../exit.ts';
 import type { Io } from '../io.ts';
+import { isBareName, namedNet } from '../named-net.ts';
 import { openEngine, threadCount, wholeNumber } from '../open-engine.ts';
 import { openModel } from '../open-model.ts';
 
@@ -24,15 +23,13 @@ export interface BenchFlags {
   readonly json?: true | undefined;
 }
 
-type Benchable = Pick<ModelFile, 'graph' | 'state' | 'form' | 'preprocessing' | 'config'>;
-
 /** `mobileone bench`: latency of both forms here, on our engine and on each ONNX Runtime that is installed. */
 export async function benchCommand(io: Io, target: string, flags: BenchFlags): Promise<number> {
   const size = wholeNumber('--size', flags.size, 32);
   const batch = wholeNumber('--batch', flags.batch);
   const threads = threadCount(flags.threads) ?? autoThreads();
   const protocol = protocolOf(wholeNumber('--rounds', flags.rounds), wholeNumber('--runs', flags.runs));
-  const model = isVariant(target) ? untrained(target) : (await openModel(target)).model;
+  const model = isBareName(target) ? untrained(target) : (await openModel(target)).model;
   const engine = await openEngine({ threads, wide: flags.wide });
   const { subjects, notes } = await modelSubjects(model, { engine, batch, threads, ...(size ? { size } : {}) });
   const results = await measure(subjects, protocol, (done, total) => {
@@ -55,21 +52,19 @@ export async function benchCommand(io: Io, target: string, flags: BenchFlags): P
   return EXIT.ok;
 }
 
-function isVariant(target: string): boolean {
-  return !existsSync(target) && !/[/\\.]/.test(target);
-}
-
 /** Apple's protocol when its numbers are asked for, else a shorter one with the same share cut away. */
 function protocolOf(rounds: number, runs: number): Protocol {
   const { rounds: full, runsPerRound } = MODEL_BENCH;
   return rounds === full && runs === runsPerRound ? MODEL_BENCH : shortProtocol(rounds, runs);
 }
 
-/** A variant with random weights: latency does not depend on them. */
-function untrained(variant: string): Benchable {
-  const config = modelConfig(variant);
-  const graph = mobileOne(config);
-  return { config, graph, state: initialState(graph, 0), form: 'train', preprocessing: DEFAULT_PREPROCESSING };
+/** A variant or a network of the zoo with random weights: latency does not depend on them. */
+function untrained(name: string): MeasuredModel {
+  const named = namedNet(name);
+  const graph = 'net' in named ? zooNet(named.net).build() : mobileOne(named.config);
+  const form = graph.nodes.some(({ kind }) => kind === 'RepConv') ? 'train' : 'fused';
+  const state = initialState(graph, 0);
+  return { config: { in_chans: 3 }, graph, state, form, preprocessing: DEFAULT_PREPROCESSING };
 }
 
 function table(results: readonly Measurement[]): string[] {

@@ -37,8 +37,10 @@ export function buildOnnx(graph: Graph, state: StateDict, options: ToOnnxOptions
   const dims: Dims = dynamicBatch || N === undefined ? sizes : { N, ...sizes };
   const expanded = graph.nodes.some(({ kind }) => kind === 'RepConv') ? expandBranches(graph) : graph;
   const initializers = new Map<string, Tensor>();
+  const dimsOf = dimsOfValues(expanded, dims);
   const context: NodeContext = {
     layout,
+    dimsOf,
     constant(name, value) {
       initializers.set(name, value);
       return name;
@@ -66,7 +68,11 @@ export function buildOnnx(graph: Graph, state: StateDict, options: ToOnnxOptions
   return {
     name: graph.name,
     inputs: inputValues(expanded, dims, layout),
-    outputs: outputValues(expanded, dims),
+    outputs: Object.entries(expanded.outputs).map(([name, value]) => ({
+      name,
+      dtype: 'float32',
+      shape: dimsOf(value),
+    })),
     nodes: [...renamed, ...copies],
     initializers,
     metadata,
@@ -104,19 +110,18 @@ function inputValues(graph: Graph, dims: Dims, layout: ImageLayout): OnnxValue[]
   });
 }
 
-/** Shapes of the outputs: bound at two sizes of the open dimensions, what differs is open too. */
-function outputValues(graph: Graph, dims: Dims): OnnxValue[] {
+/** Shapes of all values: bound at two sizes of the open dimensions, what differs is open too. */
+function dimsOfValues(graph: Graph, dims: Dims): (value: string) => readonly (number | string)[] {
   const named = graph.inputs.flatMap(({ shape }) => shape.filter((dim) => typeof dim === 'string'));
   const open = [...new Set(named)].filter((dim) => dims[dim] === undefined);
   const probe = (factor: number): ReadonlyMap<string, Shape> =>
     bind(graph, { ...Object.fromEntries(open.map((dim, i) => [dim, factor * (64 + 2 * i)])), ...dims }).shapes;
   const [small, large] = [probe(1), probe(2)];
-  return Object.entries(graph.outputs).map(([name, value]) => {
+  return (value) => {
     const other = large.get(value)!;
-    const shape = small.get(value)!.map((size, axis) => {
+    return small.get(value)!.map((size, axis) => {
       if (size === other[axis]) return size;
       return open.find((_, i) => size === 64 + 2 * i && other[axis] === 2 * size) ?? '';
     });
-    return { name, dtype: 'float32', shape };
-  });
+  };
 }
