@@ -44,6 +44,18 @@ export default defineConfig([
     dts: true,
     clean: ['dist/*.js', 'dist/*.d.ts'],
   },
+  // The page that measures in a browser: its worker is a classic script, which can load runtimes of either kind.
+  ...(['page', 'worker', 'isolate'] as const).map((name) => ({
+    ...common,
+    format: name === 'page' ? ('esm' as const) : ('iife' as const),
+    platform: 'browser' as const,
+    entry: { [name]: `src/bench/phone/${name}.ts` },
+    outDir: 'dist/phone',
+    outputOptions: { entryFileNames: '[name].js' },
+    minify: true,
+    clean: false,
+    dts: false,
+  })),
   {
     ...common,
     platform: 'browser',

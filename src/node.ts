@@ -2,7 +2,7 @@
 
 export { type Batch, createLoader, type Loader, type LoaderOptions } from './batches/loader-node.ts';
 export { type Device, describeDevice } from './bench/device-node.ts';
-export { type Measurement, measure, programSubject, ratio, type Subject } from './bench/measure.ts';
+export { type Measurement, measure, programSubject, type Subject } from './bench/measure.ts';
 export { MODEL_BENCH, type Protocol, protocolHash, shortProtocol, type Timing } from './bench/protocol.ts';
 export { modelSubjects } from './bench/subjects-node.ts';
 export { loadCheckpoint, loadModel, saveCheckpoint, saveModel, writeAtomic } from './checkpoint/store-node.ts';

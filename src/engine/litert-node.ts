@@ -41,13 +41,14 @@ async function loadPackage(): Promise<LiteRt> {
   globals.require = require;
   globals.__dirname = folder;
   const litert = await import('@litertjs/core');
-  // It reports its progress on the console.
-  const { log, info } = console;
-  Object.assign(console, { log: () => {}, info: () => {} });
+  // It reports its progress, and that Node has no WebGPU, on the console; what it is loaded with is what it goes on to use.
+  const { log, info, warn, error } = console;
+  const quiet = (): void => {};
+  Object.assign(console, { log: quiet, info: quiet, warn: quiet, error: quiet });
   try {
     await litert.loadLiteRt(pathToFileURL(`${folder}/`).href, { threads: false });
   } finally {
-    Object.assign(console, { log, info });
+    Object.assign(console, { log, info, warn, error });
   }
   return litert;
 }
@@ -62,15 +63,21 @@ export function hasLiteRt(): boolean {
   }
 }
 
+/** Loads LiteRT.js and tells its version. Throws a UserError if the package is missing. */
+export async function liteRtVersion(): Promise<string> {
+  loaded ??= loadPackage();
+  await loaded;
+  return (createRequire(import.meta.url)('@litertjs/core/package.json') as { version: string }).version;
+}
+
 /** Opens a TFLite file (bytes or path) on one thread. Throws a UserError if the package is missing or the file is none. */
 export async function openTflite(file: Uint8Array | string): Promise<TfliteSession> {
-  loaded ??= loadPackage();
-  const litert = await loaded;
+  const version = await liteRtVersion();
+  const litert = await loaded!;
   const bytes = typeof file === 'string' ? new Uint8Array(await readFile(file)) : file;
   const model = await litert.loadAndCompile(bytes, { accelerator: 'wasm' }).catch((error: unknown) => {
     throw new UserError(`The file can't be opened by LiteRT.js: ${String(error)}`, 'Check that it is a TFLite file.');
   });
-  const { version } = createRequire(import.meta.url)('@litertjs/core/package.json') as { version: string };
   return {
     description: `LiteRT.js ${version} (wasm, 1 thread)`,
     async run(feeds) {
