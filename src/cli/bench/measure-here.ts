@@ -3,46 +3,38 @@ import { compareMeasurements, comparisonText } from '../../bench/compare.ts';
 import { describeDevice } from '../../bench/device-node.ts';
 import { measure, type Subject } from '../../bench/measure.ts';
 import { makeSession, type Session } from '../../bench/results/session.ts';
-import { openResults } from '../../bench/results/store-node.ts';
-import { findSubjects, parseRuntimes, type RuntimeKey, refusalText, type Wanted } from '../../bench/runtimes.ts';
+import { openResults, resultsFolder } from '../../bench/results/store-node.ts';
+import { findSubjects, parseRuntimes, type RuntimeKey, refusalText } from '../../bench/runtimes.ts';
 import { nodeRuntimes } from '../../bench/runtimes-node.ts';
 import { type Soak, soak } from '../../bench/soak.ts';
 import { UserError } from '../../core/errors.ts';
 import { EXIT } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { countProgress } from '../progress.ts';
-import {
-  type BenchFlags,
-  comparedSides,
-  duration,
-  type OpenedBench,
-  openBench,
-  protocolOf,
-  threadCounts,
-} from './flags.ts';
+import { type BenchFlags, comparedSides, duration, openBench, protocolOf, type Side, threadCounts } from './flags.ts';
 import { doubtLines, headLines, named, resultLines, soakLines } from './text.ts';
 
 /** Measured where nothing is asked for: what needs no graphics adapter. */
 const USUAL: readonly RuntimeKey[] = ['wasm', 'ort-node', 'ort-web', 'litert'];
 
-/** What the flags ask for: the train form on the first runtime only, for what fusing buys. */
-function wantedOf({ forms }: OpenedBench, flags: BenchFlags): Wanted[] {
+/** A runtime to measure, and whether with the train form too: on the first one only, for what fusing buys. */
+interface Part extends Side {
+  readonly bothForms: boolean;
+}
+
+/** What the flags ask for; wrong ones are refused before anything is opened. */
+function partsOf(flags: BenchFlags): Part[] {
   const threads = threadCounts(flags.threads);
-  const fused = forms.at(-1)!;
-  if (flags.compare) return comparedSides(flags.compare, threads[0]!).map((side) => ({ ...side, model: fused }));
+  if (flags.compare) return comparedSides(flags.compare, threads[0]!).map((side) => ({ ...side, bothForms: false }));
   const soaking = flags.soak !== undefined;
   const keys = flags.runtime ? parseRuntimes(flags.runtime) : soaking ? (['wasm'] as const) : USUAL;
-  return keys.flatMap((key, i) =>
-    threads.flatMap((count) =>
-      (i === 0 && !soaking ? forms : [fused]).map((model): Wanted => ({ key, threads: count, model })),
-    ),
-  );
+  return keys.flatMap((key, i) => threads.map((count) => ({ key, threads: count, bothForms: i === 0 && !soaking })));
 }
 
 /** Keeps a session unless `--no-save`, and says where; a store that can't be written is no reason to lose what is on the screen. */
 export async function keepSession(io: Io, session: Session, flags: Pick<BenchFlags, 'save' | 'json'>): Promise<void> {
   if (!flags.save) return;
-  const results = openResults();
+  const results = openResults(resultsFolder(io.env));
   try {
     await results.add(session);
     if (!flags.json)
@@ -63,10 +55,16 @@ export async function measureHere(io: Io, target: string, flags: BenchFlags): Pr
   const protocol = protocolOf(flags);
   const table = nodeRuntimes({ wide: wideOf(flags) });
   const seconds = flags.soak === undefined ? undefined : duration('--soak', flags.soak);
-  const opened = await openBench(target, flags);
-  const { subjects, notes } = await findSubjects(table, wantedOf(opened, flags));
+  const wanted = partsOf(flags);
+  const { forms, model } = await openBench(target, flags);
+  const { subjects, notes } = await findSubjects(
+    table,
+    wanted.flatMap(({ key, threads, bothForms }) =>
+      (bothForms ? forms : forms.slice(-1)).map((form) => ({ key, threads, model: form })),
+    ),
+  );
   if (subjects.length === 0) throw new UserError('Nothing can be measured here.', notes.join(' '));
-  const parts = { model: opened.model, protocol, notes };
+  const parts = { model, protocol, notes };
   const session =
     seconds === undefined
       ? await measureAll(io, subjects, parts, flags)

@@ -7,7 +7,7 @@ import { LAYER_PROTOCOL, timeLayers } from '../../bench/predict/time-layers.ts';
 import { protocolHash } from '../../bench/protocol.ts';
 import { layerRows, type Row } from '../../bench/results/columns.ts';
 import { makeSession, randomHex } from '../../bench/results/session.ts';
-import { openResults } from '../../bench/results/store-node.ts';
+import { openResults, resultsFolder } from '../../bench/results/store-node.ts';
 import { EXIT } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { openEngine } from '../open-engine.ts';
@@ -33,7 +33,7 @@ export async function predictHere(io: Io, target: string, flags: BenchFlags): Pr
   const engine = await openEngine({ threads, wide: flags.wide });
   const device = describeDevice();
   const on = { device, engine: engine.capabilities().description, threads, protocol: protocolHash(LAYER_PROTOCOL) };
-  const results = openResults();
+  const results = openResults(resultsFolder(io.env));
   const { rows } = await results.read('layers');
   const known = rows
     .filter(

@@ -6,7 +6,7 @@ import { csvText } from '../../bench/results/csv.ts';
 import { type Point, type Series, seriesOf } from '../../bench/results/history.ts';
 import { encodeRows } from '../../bench/results/parquet.ts';
 import { parseSession } from '../../bench/results/session.ts';
-import { openResults } from '../../bench/results/store-node.ts';
+import { openResults, resultsFolder } from '../../bench/results/store-node.ts';
 import { writeAtomic } from '../../checkpoint/write-node.ts';
 import { UserError } from '../../core/errors.ts';
 import { EXIT } from '../exit.ts';
@@ -17,13 +17,16 @@ import { keepSession } from './measure-here.ts';
 import { doubtLines, headLines, ms, resultLines, soakLines } from './text.ts';
 
 async function readTable(io: Io, table: TableName): Promise<Row[]> {
-  const { rows, unreadable } = await openResults().read(table);
+  const { rows, unreadable } = await openResults(resultsFolder(io.env)).read(table);
   for (const { path, reason } of unreadable) io.err(`left out: ${path} can't be read (${reason}).`);
   return rows;
 }
 
-const nothing = (): UserError =>
-  new UserError(`Nothing is kept in ${openResults().folder} yet.`, 'Measure something: mobileone bench s0.');
+const nothing = (io: Io): UserError =>
+  new UserError(
+    `Nothing is kept in ${openResults(resultsFolder(io.env)).folder} yet.`,
+    'Measure something: mobileone bench s0.',
+  );
 
 const shortTime = (row: Row): string => (row.time as Date).toISOString().slice(0, 16).replace('T', ' ');
 const number = (row: Row, name: string): number => row[name] as number;
@@ -56,7 +59,7 @@ function historyRows({ first, points }: Series): string[][] {
 /** `--history [MODEL]`: every series of comparable measurements over time. */
 export async function showHistory(io: Io, target: string, flags: BenchFlags): Promise<number> {
   const rows = await readTable(io, 'measurements');
-  if (rows.length === 0) throw nothing();
+  if (rows.length === 0) throw nothing(io);
   const model = typeof flags.history === 'string' ? flags.history : target || undefined;
   const series = seriesOf(rows, model);
   if (series.length === 0) {
@@ -81,7 +84,7 @@ export async function showHistory(io: Io, target: string, flags: BenchFlags): Pr
 /** `--compare ID,ID` of kept measurements. */
 export async function compareStored(io: Io, text: string, flags: BenchFlags): Promise<number> {
   const rows = await readTable(io, 'measurements');
-  if (rows.length === 0) throw nothing();
+  if (rows.length === 0) throw nothing(io);
   const ids = text.split(',').map((id) => id.trim());
   if (ids.length !== 2)
     throw new UserError(`--compare takes two, got "${text}".`, 'mobileone bench --history shows the ids.', 2);
@@ -120,7 +123,7 @@ export async function exportResults(io: Io, flags: BenchFlags): Promise<number> 
     await writeAtomic(path, ending.toLowerCase() === '.csv' ? csvText(table, rows) : await encodeRows(table, rows));
     written.push({ path, rows: rows.length });
   }
-  if (written.length === 0) throw nothing();
+  if (written.length === 0) throw nothing(io);
   if (flags.json) io.out(JSON.stringify(written));
   else for (const { path, rows } of written) io.out(`${path}: ${rows} row${rows > 1 ? 's' : ''}`);
   return EXIT.ok;
@@ -133,7 +136,7 @@ export async function importResults(io: Io, flags: BenchFlags): Promise<number> 
     throw new UserError(`${file} can't be read (${error.code}).`, 'Name the file that the page gave you to download.');
   });
   const session = parseSession(json);
-  const kept = await openResults().read('measurements');
+  const kept = await openResults(resultsFolder(io.env)).read('measurements');
   if (kept.rows.some((row) => row.session === session.id)) {
     io.out(`${file} is kept already (session ${session.id.slice(0, 6)}).`);
     return EXIT.ok;
