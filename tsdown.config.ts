@@ -76,6 +76,7 @@ export default defineConfig([
       'bench-profile': 'bench/profile.ts',
       'bench-side': 'bench/side.ts',
       'bench-kernels': 'bench/kernels.ts',
+      'bench-predictor': 'bench/predictor.ts',
       bench: 'bench/main.ts',
     }),
     outDir: 'build',

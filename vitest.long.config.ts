@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** Unit tests of which the suite makes a part of the random runs. */
-const RANDOM = ['engine/wasm', 'engine/dense-grad', 'e2e/hostile-data', 'golden/golden', 'e2e/web'].map(
+const RANDOM = ['engine/wasm', 'engine/dense-grad', 'e2e/hostile-data', 'golden/golden', 'e2e/web', 'e2e/phone'].map(
   (name) => `test/${name}.test.ts`,
 );
 

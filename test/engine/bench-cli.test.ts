@@ -5,27 +5,17 @@ import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import type { Session } from '../../src/bench/results/session.ts';
 import { openResults } from '../../src/bench/results/store-node.ts';
-import { saveModel } from '../../src/checkpoint/store-node.ts';
 import type { Io } from '../../src/cli/io.ts';
 import { run } from '../../src/cli/main.ts';
-import { DEFAULT_PREPROCESSING } from '../../src/images/preprocess.ts';
-import { initialState } from '../../src/models/init.ts';
-import { mobileOne } from '../../src/models/mobileone.ts';
-import { modelConfig } from '../../src/models/registry.ts';
+import { saveTinyModel } from '../tiny-model.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'bench-'));
 afterAll(() => rm(folder, { recursive: true }));
 const at = (name: string): string => join(folder, name);
 const stored = openResults(at('results'));
 
-/** A network of a few layers. */
-const config = modelConfig('s0', { depths: [1, 1, 1, 1], widths: [0.25, 0.25, 0.25, 0.125], num_classes: 5 });
-const graph = mobileOne(config);
 const TINY = at('tiny.safetensors');
-await saveModel(TINY, {
-  ...{ config, graph, state: initialState(graph, 1), form: 'train', classes: ['a', 'b', 'c', 'd', 'e'], info: {} },
-  preprocessing: { ...DEFAULT_PREPROCESSING, size: 32 },
-});
+await saveTinyModel(TINY);
 
 /** Runs `mobileone bench <args>`. */
 async function bench(...args: string[]): Promise<{ code: number; out: string; err: string }> {
