@@ -68,6 +68,7 @@ async function onnxRuntime(base: URL, { file, provider, settings }: OrtChoice): 
   return {
     runtime: `onnxruntime-web ${env.versions.web ?? env.versions.common}`,
     settings: `${settings}, all graph optimizations`,
+    prepare: (model) => model.onnx(),
     async open(model: BenchModel, threads: number): Promise<Opened> {
       const ort = await load(threads);
       ort.env.wasm.wasmPaths = folder;
@@ -115,6 +116,7 @@ async function liteRt(base: URL, accelerator: 'wasm' | 'webgpu'): Promise<Loaded
   return {
     runtime: `LiteRT.js ${version}`,
     settings: accelerator === 'wasm' ? 'wasm, XNNPACK' : 'webgpu',
+    prepare: (model) => model.tflite(),
     async open(model, count) {
       const compiled = await litert.loadAndCompile(await model.tflite(), {
         accelerator,

@@ -41,7 +41,7 @@ export interface LoadedRuntime {
   readonly mostThreads?: number;
   /** Why it can have no other number of threads than `mostThreads`. */
   readonly why?: string;
-  /** What opening needs that is not part of the cold start: writing the model's file. */
+  /** What opening needs that is not part of the cold start: writing or fetching the model's file. */
   prepare?(model: BenchModel): Promise<unknown>;
   open(model: BenchModel, threads: number): Promise<Opened>;
 }

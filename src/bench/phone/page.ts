@@ -3,7 +3,7 @@ import type { Measurement } from '../measure.ts';
 import { protocolText } from '../protocol.ts';
 import type { Session } from '../results/session.ts';
 import { FILES, type PhoneMessage, type PhoneSetup } from './setup.ts';
-import { briefly, findings, titleOf } from './words.ts';
+import { briefly, findings, spanText, titleOf } from './words.ts';
 
 const element = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
 const status = element('status');
@@ -153,7 +153,7 @@ async function start(setup: PhoneSetup): Promise<void> {
 
 const setup = (await (await fetch(new URL(FILES.setup, base))).json()) as PhoneSetup;
 const { model, protocol, soakSeconds } = setup;
-const soaking = soakSeconds > 0 ? `; then ${briefly(soakSeconds / 60)} minutes without a pause` : '';
+const soaking = soakSeconds > 0 ? `; then the fastest for ${spanText(soakSeconds)} without a pause` : '';
 element('what').textContent =
   `${model.name}, ${model.batch} image${model.batch > 1 ? 's' : ''} of ${model.size} px: ${protocolText(protocol)}, in turn on every runtime that this browser has${soaking}.`;
 if (!window.crossOriginIsolated)

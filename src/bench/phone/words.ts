@@ -2,11 +2,15 @@
 import { compareMeasurements } from '../compare.ts';
 import type { Measurement } from '../measure.ts';
 import { RUNTIMES, type RuntimeKey } from '../runtimes.ts';
-import { type Soak, slowdown, soakText } from '../soak.ts';
+import { type Soak, soakText } from '../soak.ts';
 
 /** Three significant digits. */
 export const briefly = (value: number): string =>
   value >= 1000 ? Math.round(value).toLocaleString('en-US') : String(Number(value.toPrecision(3)));
+
+/** E.g. `5 minutes`. */
+export const spanText = (seconds: number): string =>
+  seconds < 90 ? `${briefly(seconds)} seconds` : `${briefly(seconds / 60)} minutes`;
 
 /** E.g. `mobileone, WebAssembly SIMD, 4 threads`. */
 export function titleOf({ key, threads }: Pick<Measurement, 'key' | 'threads'>): string {
@@ -43,10 +47,7 @@ export function findings(measurements: readonly Measurement[], soaks: readonly S
     }
   }
   for (const soaked of soaks) {
-    const ratio = slowdown(soaked);
-    said.push(
-      `After ${briefly(soaked.seconds / 60)} minutes without a pause: ${soakText(soaked)}${ratio === undefined ? '' : ` (${titleOf(soaked)})`}`,
-    );
+    said.push(`${titleOf(soaked)}, ${spanText(soaked.seconds)} without a pause: ${soakText(soaked)}`);
   }
   return said;
 }

@@ -70,8 +70,11 @@ export function doubtLines(results: readonly Measurement[]): string[] {
   ]);
 }
 
-const clockText = (seconds: number): string =>
-  `${Math.floor(seconds / 60)}:${String(Math.round(seconds % 60)).padStart(2, '0')}`;
+/** `12:30`, or `1.2 s` where a soak is too short for minutes. */
+const clockText = (seconds: number, all: number): string =>
+  all < 60
+    ? `${seconds.toFixed(1)} s`
+    : `${Math.floor(Math.round(seconds) / 60)}:${String(Math.round(seconds) % 60).padStart(2, '0')}`;
 
 /** The curve of a soak, and what it says. */
 export function soakLines(soaked: Soak): string[] {
@@ -83,7 +86,7 @@ export function soakLines(soaked: Soak): string[] {
       [
         ['until', 'runs', 'minimum', 'median', 'mean', 'to the first', ''],
         ...soaked.windows.map((window) => [
-          clockText(window.to),
+          clockText(window.to, soaked.seconds),
           String(window.runs),
           ms(window.minimum),
           ms(window.median),
