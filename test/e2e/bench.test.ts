@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../src/bench/results/session.ts';
 import { openResults } from '../../src/bench/results/store-node.ts';
+import { saveTinyModel } from '../tiny-model.ts';
 import { built, start, temporaryFolder } from './cli-process.ts';
 
 const { folder, remove } = temporaryFolder();
@@ -14,12 +15,13 @@ describe.skipIf(!built)('killed while measuring or storing (built)', () => {
   afterAll(remove);
 
   it('a killed measurement keeps nothing of itself, and what was kept before', async () => {
-    const args = ['bench', 's0', '--size', '32', '--runtime', 'wasm', '--json'];
+    await saveTinyModel(join(folder, 'tiny.safetensors'));
+    const args = ['bench', 'tiny.safetensors', '--runtime', 'wasm', '--json'];
     const { out } = await start(folder, [...args, '--rounds', '1', '--runs', '1']).done;
     const session = JSON.parse(out) as Session;
     const before = await openResults(store).read('measurements');
     expect(before.rows.map((row) => row.session)).toEqual([session.id, session.id]);
-    const run = start(folder, [...args, '--rounds', '1000']);
+    const run = start(folder, [...args, '--rounds', '100000']);
     await new Promise((done) => setTimeout(done, 1500));
     run.child.kill('SIGKILL');
     await run.done;
