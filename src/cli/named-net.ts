@@ -1,7 +1,10 @@
 /** What a bare name stands for where a network is described or measured: a variant of MobileOne, or another network of the zoo. */
 import { existsSync } from 'node:fs';
+import type { Benchable } from '../bench/subjects-node.ts';
 import { closestMatch, UserError } from '../core/errors.ts';
-import { type MobileOneConfig, VARIANTS } from '../models/mobileone.ts';
+import { DEFAULT_PREPROCESSING } from '../images/preprocess.ts';
+import { initialState } from '../models/init.ts';
+import { type MobileOneConfig, mobileOne, VARIANTS } from '../models/mobileone.ts';
 import { isVariant, modelConfig } from '../models/registry.ts';
 import { isZooNet, ZOO, zooNet } from '../models/zoo/registry.ts';
 
@@ -9,7 +12,7 @@ export type NamedNet = { readonly config: MobileOneConfig } | { readonly net: st
 
 /** Whether the user named a network, and not a file or folder. */
 export function isBareName(target: string): boolean {
-  return !existsSync(target) && !/[/\\.]/.test(target);
+  return !existsSync(target) && !/[/\\.:]/.test(target);
 }
 
 /** Looks a name up: variants with or without `mobileone_` before them, and all names of the zoo. Throws a UserError with near names. */
@@ -22,6 +25,15 @@ export function namedNet(name: string): NamedNet {
     `There is no variant or network "${name}".`,
     `${near ? `Did you mean ${near}? ` : ''}Choose one of ${[...Object.keys(VARIANTS), ...others()].join(', ')}.`,
   );
+}
+
+/** A named network with random weights, to be measured: latency does not depend on them. */
+export function untrainedNet(name: string): Benchable {
+  const named = namedNet(name);
+  const graph = 'net' in named ? zooNet(named.net).build() : mobileOne(named.config);
+  const form = graph.nodes.some(({ kind }) => kind === 'RepConv') ? 'train' : 'fused';
+  const state = initialState(graph, 0);
+  return { config: { in_chans: 3 }, graph, state, form, preprocessing: DEFAULT_PREPROCESSING };
 }
 
 /** Names of the zoo that are no variants. */

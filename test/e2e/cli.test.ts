@@ -100,15 +100,22 @@ describe.skipIf(!built)('mobileone (built)', () => {
       cli(folder, 'bench', 'mobilenetv3_small_100', '--size', '32', '--rounds', '1', '--runs', '1'),
     ]);
     expect(code).toBe(0);
-    const { results, protocol } = JSON.parse(out) as {
-      results: { name: string; minimum: number; mean: number }[];
+    const { measurements, protocol } = JSON.parse(out) as {
+      measurements: { name: string; key: string; minimum: number; mean: number; difference?: number }[];
       protocol: object;
     };
     expect(protocol).toEqual({ warmup: 5, rounds: 2, runsPerRound: 5, trim: 1 });
-    expect(results.slice(0, 2).map(({ name }) => name)).toEqual(['train form, branches', 'fused']);
-    for (const { minimum, mean } of results) expect(minimum).toBeLessThanOrEqual(mean);
-    expect(net.out).toContain('mobilenetv3_small_100, 1 image of 32 px, 1 thread');
-    expect(net.out).toMatch(/^fused +wasm/m);
+    expect(measurements.map(({ name, key }) => `${name}: ${key}`)).toEqual([
+      'train form, branches: wasm',
+      ...['wasm', 'ort-node', 'ort-web', 'litert'].map((key) => `fused: ${key}`),
+    ]);
+    for (const { minimum, mean, difference = 0 } of measurements) {
+      expect(minimum).toBeLessThanOrEqual(mean);
+      expect(difference).toBeLessThan(1e-4);
+    }
+    expect(net.out).toContain('mobilenetv3_small_100, 1 image of 32 px');
+    for (const key of ['wasm', 'ort-node', 'ort-web']) expect(net.out).toMatch(new RegExp(`^fused +${key}`, 'm'));
+    expect(net.out).toMatch(/litert is not measured \(fused\): .* can't be written as TFLite/);
     expect(net.out).not.toContain('train form');
   }, 180_000);
 
