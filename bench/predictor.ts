@@ -74,7 +74,12 @@ for (const { net, size, layers, measured } of subjects) {
   console.log(
     JSON.stringify({
       ...{ net, size, measured, predicted: own.milliseconds, error: error(own.milliseconds) },
-      fromOthers: { predicted: others.milliseconds, error: error(others.milliseconds), measured: others.measured },
+      fromOthers: {
+        predicted: others.milliseconds,
+        error: error(others.milliseconds),
+        measured: others.measured,
+        unknown: others.unknown.length,
+      },
     }),
   );
 }

@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openResults } from '../../src/bench/results/store-node.ts';
 import { saveTinyModel } from '../tiny-model.ts';
-import { type Browser, openBrowser, type Page, type Viewport } from './browser.ts';
 import { chromiumReady } from './chromium.ts';
 import { built, cli, start, temporaryFolder } from './cli-process.ts';
+import { type Browser, openBrowser, type Page, type Viewport } from './devtools.ts';
 
 const { folder, remove } = temporaryFolder();
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
@@ -26,7 +26,7 @@ const VIEWPORTS: readonly (Viewport & { readonly name: string; readonly runtimes
     name: "a phone's screen, dark",
     width: 360,
     height: 740,
-    phone: true,
+    mobile: true,
     scheme: 'dark',
     runtimes: GPU ? 'wasm,ort-webgpu' : 'wasm',
   },
@@ -59,11 +59,10 @@ describe.skipIf(!chromiumReady || !built)('a phone by link (skipped without Chro
   });
 
   it.each(VIEWPORTS)('measures on $name, posts back, and is kept', async ({ runtimes, ...viewport }) => {
-    const run = start(folder, [...BENCH, '--runtime', runtimes, '--phone', ...(viewport.phone ? ['--lan'] : [])]);
+    const run = start(folder, [...BENCH, '--runtime', runtimes, '--phone', ...(viewport.mobile ? ['--lan'] : [])]);
     const [url] = await run.until(/https?:\S+\//);
-    const page = await browser.page(viewport);
-    await page.goto(url);
-    await page.until(READY, 30);
+    const page = await browser.open(url, viewport);
+    await page.until(READY);
     expect(await page.evaluate('crossOriginIsolated')).toBe(true);
     expect(await violations(page)).toEqual([]);
     await page.evaluate(CLICK);
@@ -81,7 +80,7 @@ describe.skipIf(!chromiumReady || !built)('a phone by link (skipped without Chro
     const kept = rows.filter(({ session }) => session === rows.at(-1)!.session);
     const keys = kept.map(({ runtime, threads }) => `${runtime}@${threads}`);
     expect(keys).toEqual(
-      viewport.phone
+      viewport.mobile
         ? ['wasm@1', 'wasm@2', ...(GPU ? ['ort-webgpu@1'] : [])]
         : ['wasm@1', 'wasm@2', 'ort-web@1', 'ort-web@2', 'litert@1', 'litert@2'],
     );
@@ -89,7 +88,7 @@ describe.skipIf(!chromiumReady || !built)('a phone by link (skipped without Chro
       expect(row.host).toMatch(/Chrom/);
       expect(row.difference ?? 0).toBeLessThan(1e-3);
     }
-    if (!viewport.phone) expect(out).toMatch(/ort-webnn is not measured: This browser has no WebNN/);
+    if (!viewport.mobile) expect(out).toMatch(/ort-webnn is not measured: This browser has no WebNN/);
   });
 
   it('as files on a plain web server: isolates itself, gives the result to download, which can be taken in', async () => {
@@ -103,10 +102,10 @@ describe.skipIf(!chromiumReady || !built)('a phone by link (skipped without Chro
     });
     await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
     try {
-      const page = await browser.page({ width: 412, height: 915, phone: true });
-      await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-      await page.until('crossOriginIsolated', 30);
-      await page.until(READY, 30);
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+      const page = await browser.open(url, { width: 412, height: 915, mobile: true });
+      await page.until('crossOriginIsolated');
+      await page.until(READY);
       await page.evaluate(CLICK);
       await page.until(DONE);
       expect(await page.evaluate('document.getElementById("status").textContent')).toMatch(/Save the result/);

@@ -68,10 +68,12 @@ export async function predictHere(io: Io, target: string, flags: BenchFlags): Pr
     );
     io.out(`measured   ${ms(measured!.mean)} ms  (95 %: ${ms(measured!.interval[0])} – ${ms(measured!.interval[1])})`);
     io.out(`error      ${percent(error)}`);
+    const lacking =
+      beforehand.unknown.length > 0 ? `, without ${beforehand.unknown.length} layers unlike any known one` : '';
     io.out(
       missing.length === 0
         ? 'Every layer was in the table of this machine already.'
-        : `${times.length} shapes of layers were timed for it${beforehand.milliseconds > 0 ? `; from the ${known.length} known before, ${ms(beforehand.milliseconds)} ms were predicted (${percent(beforehand.milliseconds / measured!.mean - 1)})` : ''}.`,
+        : `${times.length} shapes of layers were timed for it${beforehand.milliseconds > 0 ? `; from the ${known.length} known before, ${ms(beforehand.milliseconds)} ms were predicted (${percent(beforehand.milliseconds / measured!.mean - 1)}${lacking})` : ''}.`,
     );
     for (const line of doubtLines(measurements)) io.out(line);
   }
