@@ -71,6 +71,18 @@ export default defineConfig([
     clean: false,
     dts: false,
   },
+  // The page that measures in a browser: its worker is a classic script, which can load runtimes of either kind.
+  ...(['page', 'worker', 'isolate'] as const).map((name) => ({
+    ...common,
+    format: name === 'page' ? ('esm' as const) : ('iife' as const),
+    platform: 'browser' as const,
+    entry: { [name]: `src/bench/phone/${name}.ts` },
+    outDir: 'dist/phone',
+    outputOptions: { entryFileNames: '[name].js' },
+    minify: true,
+    clean: false,
+    dts: false,
+  })),
   {
     ...common,
     platform: 'browser',
@@ -92,6 +104,7 @@ export default defineConfig([
       'bench-side': 'bench/side.ts',
       'bench-kernels': 'bench/kernels.ts',
       formats: 'bench/formats/main.ts',
+      'bench-predictor': 'bench/predictor.ts',
       bench: 'bench/main.ts',
       'bundle-size': 'bench/bundle-size.ts',
     }),

@@ -1,6 +1,6 @@
 /**
  * Generates the tiles and compiles all builds to dist/kernels: baseline SIMD, relaxed SIMD (fused multiply-add), and wide (relaxed, for
- * 256 bits); and the first two once more without training, for web pages that only classify.
+ * 256 bits); and the first two once more with what a MobileOne's inference needs only, for web pages that classify.
  */
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -11,14 +11,14 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 mkdirSync(new URL('../dist/kernels', import.meta.url), { recursive: true });
 
 const RELAXED = ['--enable', 'relaxed-simd'];
-for (const [name, { wide = false, trains = true, features = RELAXED }] of Object.entries({
+for (const [name, { wide = false, full = true, features = RELAXED }] of Object.entries({
   wide: { wide: true },
   relaxed: {},
   baseline: { features: [] },
-  'relaxed-inference': { trains: false },
-  'baseline-inference': { trains: false, features: [] },
+  'relaxed-inference': { full: false },
+  'baseline-inference': { full: false, features: [] },
 })) {
-  generate({ wide, trains });
+  generate({ wide, full });
   const { error, stderr } = await asc.main([
     'kernels/main.ts',
     '--baseDir',

@@ -38,7 +38,3 @@ export function at(base: usize, row: i32, C4: usize): v128 {
   return v128.load(base + <usize>row * C4);
 }
 
-@inline
-export function splat(value: f32): v128 {
-  return f32x4.splat(value);
-}

@@ -1,7 +1,7 @@
 /** Gradients of a depthwise 3×3 RepConv: correlations with dz, every branch's parameters, and dx by border classes. */
-import { addRowSum, at, loadRow, pair, slot, splat } from './depthwise-common';
+import { addRowSum, at, loadRow, pair, slot } from './depthwise-common';
 import { correlateRow1, correlateRow2, grad_all, grad_even, grad_odd } from './generated/depthwise-rows';
-import { addTo, float, fma, int, ptr, share } from './vector';
+import { addTo, float, fma, int, ptr, share, splat } from './vector';
 
 /** partial[tid][10][C]: correlations of x with dz at the 9 taps, and Σ dz. */
 export function dwCorrelate(p: usize, tid: i32, nt: i32): void {

@@ -2,9 +2,9 @@
  * Depthwise 3×3 RepConv, padding 1: exact online re-parameterization (docs/online-reparameterization.md), one 9-vector of taps a channel.
  * Tap a = 3·ky + kx. Statistics are laid out [index][C]; C4 = bytes of one such row.
  */
-import { addRowSum, at, loadRow, pair, slot, splat } from './depthwise-common';
+import { addRowSum, at, loadRow, pair, slot } from './depthwise-common';
 import { forwardRow1, forwardRow2, lagsBetween, lagsWithin, productsOfRow, productsOfRows } from './generated/depthwise-rows';
-import { addTo, float, fma, int, ptr, share } from './vector';
+import { addTo, float, fma, int, ptr, share, splat } from './vector';
 
 /** Rows of the partial moments, stride 1: 13 lags, sums, border lines and corners; stride 2: 45 products, 9 sums. */
 const LAG_ROWS: i32 = 38;

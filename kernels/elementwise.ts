@@ -1,5 +1,4 @@
 /** Layout conversion, elementwise ops, pooling and their gradients. Activations are [N, H·W, C], C a multiple of 8. */
-import { exp } from './math';
 import { addTo, float, fma, int, ptr, scaled, share } from './vector';
 
 /** 1 image float [N, C, H, W], 2 out [N, H, W, cs], 3 N, 4 C, 5 H·W, 6 cs. */
@@ -73,24 +72,10 @@ function bytesToFloats(from: usize): v128 {
   return f32x4.convert_i32x4_u(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(from))));
 }
 
-@inline
-function sigmoid(x: f32): f32 {
-  return 1 / (1 + exp(-x));
-}
-
 /** 1 x, 2 y, 3 n floats (multiple of 4). */
 export function relu(p: usize, tid: i32, nt: i32): void {
   const i1 = <usize>share(int(p, 3), 4, tid + 1, nt) << 2, zero = f32x4.splat(0);
   for (let i = <usize>share(int(p, 3), 4, tid, nt) << 2; i < i1; i += 16) v128.store(ptr(p, 2) + i, f32x4.max(v128.load(ptr(p, 1) + i), zero));
-}
-
-/** 1 x, 2 y, 3 rows, 4 cs, 5 C: channels beyond C stay zero. */
-export function runSigmoid(p: usize, tid: i32, nt: i32): void {
-  const cs = int(p, 4), C = int(p, 5), r1 = share(int(p, 3), 1, tid + 1, nt);
-  for (let r = share(int(p, 3), 1, tid, nt); r < r1; r++) for (let c = 0; c < cs; c++) {
-    const at = <usize>(r * cs + c) << 2;
-    store<f32>(ptr(p, 2) + at, c < C ? sigmoid(load<f32>(ptr(p, 1) + at)) : 0);
-  }
 }
 
 /** 1 a, 2 b, 3 out, 4 n. */
@@ -190,16 +175,38 @@ export function sigmoidGrad(p: usize, tid: i32, nt: i32): void {
 export function depthwiseAny(p: usize, tid: i32, nt: i32): void {
   const H = int(p, 6), W = int(p, 7), C4 = <usize>int(p, 8) << 2, OH = int(p, 9), OW = int(p, 10), kh = int(p, 11), kw = int(p, 12);
   const stride = int(p, 13), dilation = int(p, 16), lo = int(p, 17) ? f32x4.splat(0) : f32x4.splat(-Infinity);
-  const r1 = share(int(p, 5) * OH, 1, tid + 1, nt);
+  const across = <usize>dilation * C4, r1 = share(int(p, 5) * OH, 1, tid + 1, nt);
   for (let r = share(int(p, 5) * OH, 1, tid, nt); r < r1; r++) for (let ox = 0; ox < OW; ox++) {
-    const image = ptr(p, 1) + <usize>((r / OH) * H * W) * C4, iy = (r % OH) * stride - int(p, 14), ix = ox * stride - int(p, 15);
-    for (let c: usize = 0; c < C4; c += 16) {
-      let a = v128.load(ptr(p, 3) + c);
-      for (let ky = 0; ky < kh; ky++) for (let kx = 0; kx < kw; kx++) {
-        const y = iy + ky * dilation, x = ix + kx * dilation;
-        if (y >= 0 && y < H && x >= 0 && x < W) a = fma(v128.load(image + <usize>(y * W + x) * C4 + c), v128.load(ptr(p, 2) + <usize>(ky * kw + kx) * C4 + c), a);
+    const iy = (r % OH) * stride - int(p, 14), ix = ox * stride - int(p, 15);
+    // Taps that lie inside the image: first and one past the last.
+    const y0 = firstTap(iy, dilation), y1 = endTap(iy, dilation, H, kh), x0 = firstTap(ix, dilation), x1 = endTap(ix, dilation, W, kw);
+    const from = ptr(p, 1) + <usize>(((r / OH) * H + iy + y0 * dilation) * W + ix + x0 * dilation) * C4;
+    for (let c: usize = 0; c < C4; c += 32) {
+      let a = v128.load(ptr(p, 3) + c), b = v128.load(ptr(p, 3) + c, 16);
+      for (let ky = y0; ky < y1; ky++) {
+        let x = from + <usize>((ky - y0) * dilation * W) * C4 + c, w = ptr(p, 2) + <usize>(ky * kw + x0) * C4 + c;
+        for (let kx = x0; kx < x1; kx++) {
+          a = fma(v128.load(x), v128.load(w), a);
+          b = fma(v128.load(x, 16), v128.load(w, 16), b);
+          x += across;
+          w += C4;
+        }
       }
-      v128.store(ptr(p, 4) + <usize>(r * OW + ox) * C4 + c, f32x4.max(a, lo));
+      const y = ptr(p, 4) + <usize>(r * OW + ox) * C4 + c;
+      v128.store(y, f32x4.max(a, lo));
+      v128.store(y, f32x4.max(b, lo), 16);
     }
   }
+}
+
+/** The first tap at or after the image's first pixel. */
+@inline
+function firstTap(start: i32, dilation: i32): i32 {
+  return start >= 0 ? 0 : (dilation - 1 - start) / dilation;
+}
+
+/** One past the last tap before the image's end. */
+@inline
+function endTap(start: i32, dilation: i32, length: i32, taps: i32): i32 {
+  return min(taps, (length - start + dilation - 1) / dilation);
 }

@@ -193,8 +193,8 @@ export function ${name}(${signature}): void {
 
 const header = '// Written by kernels/generate.mjs; do not edit.\n';
 
-/** Writes all generated sources for one build; `wide`: for V8's revectorizer; `trains`: with the instructions of a training step. */
-export function generate({ wide, trains }) {
+/** Writes all generated sources for one build; `wide`: for V8's revectorizer; `full`: with the instructions of a training step and of other networks. */
+export function generate({ wide, full }) {
   const shapes = wide
     ? [6, 1].flatMap((mr) => [
         [mr, 4],
@@ -208,8 +208,8 @@ export function generate({ wide, trains }) {
 
   write('width.ts', `/** Columns of a panel of packed kernels. */\nexport const PANEL: i32 = ${wide ? 16 : 8};\n`);
   write(
-    'trains.ts',
-    `/** Whether this build has the instructions of a training step. */\nexport const TRAINS: bool = ${trains};\n`,
+    'full.ts',
+    `/** Whether this build has the instructions of a training step and of networks other than MobileOne. */\nexport const FULL: bool = ${full};\n`,
   );
   write(
     'gemm.ts',

@@ -1,5 +1,6 @@
-/** The instructions of a network that answers; those of one that learns are in training.ts. */
+/** The instructions of a MobileOne that answers; those of one that learns are in training.ts, those of other networks in baselines.ts. */
 import * as op from './opcodes';
+import * as activation from './activation';
 import * as dense from './dense';
 import * as dw from './depthwise';
 import * as ew from './elementwise';
@@ -17,7 +18,7 @@ export function execute(p: usize, tid: i32, nt: i32): bool {
     case op.DW_FORWARD: dw.dwForward(p, tid, nt); return true;
     case op.DW_ANY: ew.depthwiseAny(p, tid, nt); return true;
     case op.RELU: ew.relu(p, tid, nt); return true;
-    case op.SIGMOID: ew.runSigmoid(p, tid, nt); return true;
+    case op.ACTIVATE: activation.activate(p, tid, nt); return true;
     case op.ADD: ew.add(p, tid, nt); return true;
     case op.MUL: ew.mul(p, tid, nt); return true;
     case op.MUL_CHANNELS: ew.mulChannels(p, tid, nt); return true;

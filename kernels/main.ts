@@ -3,9 +3,10 @@
  * for the others, so results are bit-identical for the same number of threads.
  */
 import * as op from './opcodes';
+import * as baselines from './baselines';
 import * as inference from './inference';
 import * as training from './training';
-import { TRAINS } from './generated/trains';
+import { FULL } from './generated/full';
 export { setTile } from './tile';
 
 /** Control block at address 0: arrivals and generation of the barrier. */
@@ -65,6 +66,7 @@ export function resume(): bool {
 
 function execute(p: usize, tid: i32, nt: i32): void {
   if (inference.execute(p, tid, nt)) return;
-  if (TRAINS) training.execute(p, tid, nt);
-  else unreachable();
+  if (FULL) {
+    if (!baselines.execute(p, tid, nt)) training.execute(p, tid, nt);
+  } else unreachable();
 }

@@ -24,7 +24,6 @@ export const DW_FOLD_GRAD = 19;
 export const DW_INPUT_GRAD = 20;
 export const DW_ANY = 21;
 export const RELU = 22;
-export const SIGMOID = 23;
 export const ADD = 24;
 export const MUL = 25;
 export const MUL_CHANNELS = 26;
@@ -59,6 +58,12 @@ export const COL2IM = 75;
 export const BCE_LOSS = 80;
 export const BCE_GRAD = 81;
 export const DISTILL = 82;
+export const ACTIVATE = 90;
+export const PRELU = 91;
+export const POOL = 92;
+export const PAD = 93;
+export const COPY_CHANNELS = 94;
+export const SHUFFLE_CHANNELS = 95;
 
 /** 32-bit words of one instruction: the opcode and its arguments. */
 export const INSTRUCTION_WORDS = 28;

@@ -7,6 +7,11 @@ export function fma(a: v128, b: v128, c: v128): v128 {
 }
 
 @inline
+export function splat(value: f32): v128 {
+  return f32x4.splat(value);
+}
+
+@inline
 export function horizontalSum(v: v128): f32 {
   return f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1) + (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3));
 }

@@ -45,6 +45,7 @@ export { initialState } from './models/init.ts';
 export { blockAttrs, type MobileOneConfig, mobileOne, VARIANTS, type Variant } from './models/mobileone.ts';
 export { withPreprocess } from './models/preprocess.ts';
 export { modelConfig } from './models/registry.ts';
+export { ZOO, type ZooNet, zooGraph } from './models/zoo/registry.ts';
 export { fuse } from './reparam/fuse.ts';
 export { type Proof, prove } from './reparam/prove.ts';
 export { learningRate, weightDecay } from './step/schedules.ts';

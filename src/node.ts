@@ -1,10 +1,19 @@
 /** `mobileone/node`: everything of `mobileone`, with engines, images, data, training, files and export in Node. */
 
 export { type Batch, createLoader, type Loader, type LoaderOptions } from './batches/loader-node.ts';
+export { type Comparison, compareMeasurements } from './bench/compare.ts';
 export { type Device, describeDevice } from './bench/device-node.ts';
-export { type Measurement, measure, programSubject, ratio, type Subject } from './bench/measure.ts';
+export { type Measurement, measure, programSubject, type Subject } from './bench/measure.ts';
+export { type Layer, type LayerTime, layersOf } from './bench/predict/layers.ts';
+export { type LatencyPrediction, type LayerTable, layerTable, predictLatency } from './bench/predict/predict.ts';
+export { timeLayers } from './bench/predict/time-layers.ts';
 export { MODEL_BENCH, type Protocol, protocolHash, shortProtocol, type Timing } from './bench/protocol.ts';
-export { modelSubjects } from './bench/subjects-node.ts';
+export { makeSession, parseSession, type Session } from './bench/results/session.ts';
+export { openResults, type Results } from './bench/results/store-node.ts';
+export { findSubjects, type RuntimeKey } from './bench/runtimes.ts';
+export { nodeRuntimes } from './bench/runtimes-node.ts';
+export { type Soak, soak } from './bench/soak.ts';
+export { benchModels, modelSubjects } from './bench/subjects-node.ts';
 export { loadCheckpoint, loadModel, saveCheckpoint, saveModel, writeAtomic } from './checkpoint/store-node.ts';
 export type { Dataset, EncodedPart, Part, PixelPart, Sample, SplitDataset } from './data/dataset.ts';
 export { readSplitData } from './data/held-out-node.ts';

@@ -1,4 +1,6 @@
 /** `mobileone/web`: the library in a browser; `load` answers about images, the rest is what it is made of. */
+export { describeBrowser } from './bench/device-web.ts';
+export { type Measurement, measure, programSubject, type Subject } from './bench/measure.ts';
 export { load } from './embed/load-web.ts';
 export type { Ask, ClassifyOptions, ImageModel, ImageOptions, ModelDescription, Prediction } from './embed/model.ts';
 export type { LoadOptions, ModelSource } from './embed/source.ts';

@@ -27,9 +27,9 @@ export function grad(graph: Graph, loss: string): Graph {
   for (const node of graph.nodes.toReversed()) {
     const output = node.outputs[0]!;
     const dy = output === loss ? undefined : gradients.get(output);
-    if (output !== loss && dy === undefined) continue;
+    if (output !== loss && !node.outputs.some((value) => gradients.has(value))) continue;
     const vjp = VJPS[node.kind];
-    if (!vjp) throw new TypeError(`node "${node.name}" (${node.kind}) has no gradient`);
+    if (!vjp) throw new TypeError(`node "${node.name}" (${node.kind}) can't be trained: ${node.kind} has no gradient`);
     const needsInputGrad = differentiable.has(node.inputs[0]!);
     const result = vjp(node as never, {
       dy: dy ?? '',

@@ -2,7 +2,9 @@
  * The measuring protocol of Apple's ModelBench (paper §4.1): rounds of runs after a warm-up; in each round the lowest
  * and highest times are cut away and the rest averaged. Results of different protocols must not be compared.
  */
+import { UserError } from '../core/errors.ts';
 import { hashText } from '../core/random.ts';
+import { ascending, average, deviation, middle, tQuantile } from './statistics.ts';
 
 export interface Protocol {
   /** Runs before measuring. */
@@ -34,6 +36,21 @@ export function protocolHash({ warmup, rounds, runsPerRound, trim }: Protocol): 
   return hashText(`modelbench/${warmup}/${rounds}/${runsPerRound}/${trim}`).toString(16).padStart(8, '0');
 }
 
+/** A protocol in words. */
+export function protocolText({ rounds, runsPerRound, warmup, trim }: Protocol): string {
+  return `${rounds} rounds of ${runsPerRound} runs after ${warmup}, ${trim} cut at either end of each`;
+}
+
+/** Throws a UserError unless all results were measured by one protocol. */
+export function requireOneProtocol(results: readonly { readonly protocol: string }[]): void {
+  const hashes = [...new Set(results.map(({ protocol }) => protocol))];
+  if (hashes.length < 2) return;
+  throw new UserError(
+    `These results were measured by different protocols (${hashes.join(', ')}), so they can't be compared.`,
+    'Measure again with the same --rounds and --runs.',
+  );
+}
+
 /** Times of one subject in milliseconds. */
 export interface Timing {
   /** Mean of the rounds' trimmed means. */
@@ -44,40 +61,27 @@ export interface Timing {
   /** 95 % interval of the mean, from the spread of the rounds (Student's t); no time is below zero. */
   readonly interval: readonly [number, number];
   readonly runs: number;
+  /** Trimmed mean of each round, in the order in which they were measured. */
+  readonly roundMeans: readonly number[];
 }
 
 /** Sums up the rounds of one subject, each a list of milliseconds. Throws a RangeError where nothing is left to average. */
 export function summarizeRounds(rounds: readonly (readonly number[])[], trim: number): Timing {
-  const sorted = rounds.map((round) => [...round].sort((a, b) => a - b));
+  const sorted = rounds.map(ascending);
   if (sorted.length === 0 || sorted.some(({ length }) => length <= 2 * trim)) {
     throw new RangeError(`a round needs more than ${2 * trim} runs, or trimming leaves nothing`);
   }
-  const means = sorted.map((round) => average(round.slice(trim, round.length - trim)));
-  const all = sorted.flat().sort((a, b) => a - b);
-  const mean = average(means);
-  const half = means.length > 1 ? (tQuantile(means.length - 1) * deviation(means, mean)) / Math.sqrt(means.length) : 0;
+  const roundMeans = sorted.map((round) => average(round.slice(trim, round.length - trim)));
+  const all = ascending(sorted.flat());
+  const mean = average(roundMeans);
+  const n = roundMeans.length;
+  const half = n > 1 ? (tQuantile(n - 1) * deviation(roundMeans, mean)) / Math.sqrt(n) : 0;
   return {
     mean,
     minimum: all[0]!,
     median: middle(all),
     interval: [Math.max(0, mean - half), mean + half],
     runs: all.length,
+    roundMeans,
   };
-}
-
-const average = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-
-const middle = (sorted: readonly number[]): number =>
-  (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
-
-const deviation = (values: readonly number[], mean: number): number =>
-  Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
-
-/** 97.5 % quantile of Student's t by degrees of freedom (Cornish–Fisher around the normal from 3 on). */
-function tQuantile(freedom: number): number {
-  const exact: Readonly<Record<number, number>> = { 1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776 };
-  const z = 1.959964;
-  const first = (z ** 3 + z) / 4;
-  const second = (5 * z ** 5 + 16 * z ** 3 + 3 * z) / 96;
-  return exact[freedom] ?? z + first / freedom + second / freedom ** 2;
 }

@@ -229,8 +229,10 @@ function addReport(program: TypedCommand, io: Io, finish: (code: number) => void
 function addMeasuring(program: TypedCommand, io: Io, finish: (code: number) => void): void {
   program
     .command('info')
-    .description('Describe a variant (s0 … s4), a file, a run, or, without argument, this machine.')
-    .argument('[what]', `a variant, ${MODEL}`)
+    .description(
+      'Describe a variant (s0 … s4), a network of the zoo, a file, a run, or, without argument, this machine.',
+    )
+    .argument('[what]', `a variant or network (resnet18 …), ${MODEL}`)
     .option('--size <n>', 'image side for the shapes and counts')
     .option('--fused', 'show the fused form of a variant')
     .option('--plan', 'show how the wasm engine would train it: forms chosen, multiply-adds, memory')
@@ -243,11 +245,24 @@ function addMeasuring(program: TypedCommand, io: Io, finish: (code: number) => v
     });
   program
     .command('bench')
-    .description('Measure latency here: train form against fused, this engine against ONNX Runtime.')
-    .argument('<model>', `a variant, ${MODEL}`)
+    .description(
+      'Measure latency: here, on every runtime there is; on a phone, by a link; over minutes; over time. Results are kept.',
+    )
+    .argument('[model]', `a variant or network (resnet18 …), ${MODEL}`)
     .option('--size <n>', "image side (the model's, or 224)")
     .option('--batch <n>', 'images a run', '1')
-    .option('--threads <n>', 'threads, or auto', '1')
+    .option('--runtime <list>', 'of wasm, ort-node, ort-web, ort-webgpu, litert (all that need no graphics card)')
+    .option('--threads <list>', 'threads, e.g. 1,2 or auto (1; on a page 1,auto)')
+    .option('--compare <a,b>', 'two runtimes in turn, e.g. wasm,ort-node@2; without a model: two ids of --history')
+    .option('--soak <time>', 'run for minutes and show each, e.g. 5m')
+    .option('--predict', 'add up the times of single layers, and say how far that is from the whole')
+    .option('--phone', 'serve a page that measures in the browser of a phone, and print its link')
+    .option('--lan', 'with --phone: to the whole local network, not to this machine alone')
+    .option('--static <dir>', 'write that page as files for any web server')
+    .option('--import <file>', 'take in the result that such a page gave to download')
+    .option('--history [model]', 'show what was measured before')
+    .option('--export <file>', 'write all results to a .csv or .parquet file')
+    .option('--no-save', 'do not keep the results')
     .option('--wide <choice>', WIDE)
     .option('--rounds <n>', 'rounds', '20')
     .option('--runs <n>', 'runs a round', '50')

@@ -78,17 +78,23 @@ export function hasLiteRt(): boolean {
   }
 }
 
+/** Loads LiteRT.js and tells its version. Throws a UserError if the package is missing. */
+export async function liteRtVersion(): Promise<string> {
+  loaded ??= loadPackage();
+  await loaded;
+  return (createRequire(import.meta.url)('@litertjs/core/package.json') as { version: string }).version;
+}
+
 /** Opens a TFLite file (bytes or path) on one thread. Throws a UserError if the package is missing or the file is none. */
 export async function openTflite(file: Uint8Array | string): Promise<TfliteSession> {
-  loaded ??= loadPackage();
-  const litert = await loaded;
+  const version = await liteRtVersion();
+  const litert = await loaded!;
   const bytes = typeof file === 'string' ? new Uint8Array(await readFile(file)) : file;
   printed.length = 0;
   const model = await litert.loadAndCompile(bytes, { accelerator: 'wasm' }).catch((error: unknown) => {
     const why = printed.filter((line) => line.startsWith('ERROR')).join(' ') || String(error);
     throw new UserError(`The file can't be opened by LiteRT.js: ${why}`, 'Check that it is a complete TFLite file.');
   });
-  const { version } = createRequire(import.meta.url)('@litertjs/core/package.json') as { version: string };
   return {
     description: `LiteRT.js ${version} (wasm, 1 thread)`,
     async run(feeds) {

@@ -29,9 +29,9 @@ interface Block {
   readonly kinds: ReadonlySet<OpKind>;
 }
 
-/** Path of the block a node belongs to: `stem`, `stages.2.5`, `head`, or the first piece of its name. */
+/** Path of the block a node belongs to: `stem`, `stages.2.5`, `layer1.0`: the first piece of its name and the numbers after it. */
 function blockPath(name: string): string {
-  return /^(?:.*\.)?stages\.\d+\.\d+/.exec(name)?.[0] ?? name.split('.')[0]!;
+  return /^(?:.*\.)?stages\.\d+\.\d+/.exec(name)?.[0] ?? /^[^.]*(?:\.\d+)*/.exec(name)![0];
 }
 
 /** Collects consecutive nodes of one block. */

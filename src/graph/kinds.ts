@@ -36,6 +36,14 @@ export interface ConvAttrs {
   readonly group: number;
 }
 
+/** Windows that slide as a convolution's do, without dilation. */
+export interface PoolAttrs {
+  readonly kernel_shape: readonly [number, number];
+  readonly strides: readonly [number, number];
+  /** [top, left, bottom, right] */
+  readonly pads: readonly [number, number, number, number];
+}
+
 /** One parameter's update in an optimizer node. Its state is named in `state.ts`. */
 export interface ParamUpdate {
   readonly param: string;
@@ -77,12 +85,40 @@ export interface OpAttrs {
   Relu: None;
   /** (x) → 1 / (1 + e^−x) */
   Sigmoid: None;
-  /** (a, b) → a + b, same shapes */
+  /** (x) → x held between min and max; ReLU6 is 0 and 6 */
+  Clip: { readonly min: number; readonly max: number };
+  /** (x) → x / 6 + 1 / 2 held between 0 and 1, PyTorch's (ONNX has another slope by default) */
+  HardSigmoid: None;
+  /** (x) → x · HardSigmoid(x) */
+  HardSwish: None;
+  /** (x) → x · Sigmoid(x), also named SiLU */
+  Swish: None;
+  /** (x) → x · Φ(x), Φ the normal distribution (no approximation by tanh) */
+  Gelu: None;
+  /** (x [N, C, H, W]) → x where x > 0, else slope · x. params: slope [C, 1, 1] */
+  PRelu: None;
+  /** (a, b) → a + b, broadcast as in NumPy; trained with the same shapes only */
   Add: None;
-  /** (a [N, C, H, W], b [N, C, H, W] or [N, C, 1, 1]) → a · b */
+  /** (a, b) → a · b, broadcast as in NumPy; trained with the same shapes or b [N, C, 1, 1] only */
   Mul: None;
+  /** (x, …) → all inputs, one after the other along an axis */
+  Concat: { readonly axis: number };
+  /** (x) → parts of so many elements along an axis */
+  Split: { readonly axis: number; readonly split: readonly number[] };
+  /** (x) → elements start … end − 1 along an axis */
+  Slice: { readonly axis: number; readonly start: number; readonly end: number };
+  /** (x [N, C, H, W]) → channel i · groups + g from channel g · C / groups + i (ShuffleNet, arXiv 1707.01083) */
+  ChannelShuffle: { readonly groups: number };
+  /** (x [N, C, H, W]) → zeros around the image; `pads` as a convolution's */
+  Pad: { readonly pads: readonly [number, number, number, number] };
+  /** (x [N, C, H, W]) → the largest of each window, padding left out */
+  MaxPool: PoolAttrs;
+  /** (x [N, C, H, W]) → the mean of each window; padding counts as zeros if `count_include_pad` */
+  AveragePool: PoolAttrs & { readonly count_include_pad: boolean };
   /** (x [N, C, H, W]) → [N, C, 1, 1] */
   GlobalAveragePool: None;
+  /** (x) → mean over axes, which stay as 1 if `keepdims` */
+  ReduceMean: { readonly axes: readonly number[]; readonly keepdims: boolean };
   /** (x [N, …]) → [N, product of the rest] */
   Flatten: None;
   /** (x [N, I]) → x · weightᵀ + bias. params: weight [O, I], bias [O] */

@@ -5,7 +5,7 @@
 import type { Shape } from '../core/tensor.ts';
 import { sizeOf } from '../core/tensor.ts';
 import type { NodeOf, ParamSpec } from './graph.ts';
-import type { ConvAttrs, OpKind, RepConvAttrs } from './kinds.ts';
+import type { ConvAttrs, OpKind, PoolAttrs, RepConvAttrs } from './kinds.ts';
 import { branchesOf, kernelShape } from './rep-conv.ts';
 
 export interface OpRule<K extends OpKind> {
@@ -64,6 +64,48 @@ function inferConv(attrs: ConvAttrs, x: Shape, weight: Shape): Shape {
   return out;
 }
 
+/** Output shape of windows over the image: a convolution's without dilation. */
+function inferPool({ kernel_shape: kernel, strides, pads }: PoolAttrs, x: Shape): Shape {
+  checkRank(x, 4, 'input');
+  for (const axis of [0, 1] as const)
+    check(
+      pads[axis] < kernel[axis] && pads[axis + 2]! < kernel[axis],
+      `padding ${pads} leaves windows of ${kernel.join('×')} without a value`,
+    );
+  const length = (axis: 0 | 1): number =>
+    convLength(x[2 + axis]!, kernel[axis], strides[axis], pads[axis]! + pads[axis + 2]!);
+  const out = [x[0]!, x[1]!, length(0), length(1)];
+  check(out[2]! > 0 && out[3]! > 0, `the image ${x[2]}×${x[3]} is smaller than the window ${kernel.join('×')}`);
+  return out;
+}
+
+/** The shape that two shapes broadcast to, as in NumPy. */
+export function broadcastShape(a: Shape, b: Shape): Shape {
+  const rank = Math.max(a.length, b.length);
+  return Array.from({ length: rank }, (_, i) => {
+    const [x, y] = [a[i - rank + a.length] ?? 1, b[i - rank + b.length] ?? 1];
+    check(x === y || x === 1 || y === 1, `[${a.join(', ')}] and [${b.join(', ')}] do not broadcast`);
+    return x === 1 ? y : x;
+  });
+}
+
+function checkAxis(axis: number, x: Shape): void {
+  check(Number.isInteger(axis) && axis >= 0 && axis < x.length, `axis ${axis} is none of [${x.join(', ')}]`);
+}
+
+/** x with another length along an axis. */
+const withLength = (x: Shape, axis: number, length: number): Shape => x.map((size, i) => (i === axis ? length : size));
+
+/** A gradient has the shape of its value; of a value that was broadcast it has not. */
+function checkGrad(dy: Shape, y: Shape): void {
+  checkSame(dy, y, 'the gradient has another shape than the value (Add and Mul that broadcast are not trained)');
+}
+
+const inferUnaryGrad = (_: unknown, [y, dy]: readonly Shape[]): Shape[] => {
+  checkGrad(dy!, y!);
+  return [y!];
+};
+
 /** A grad node outputs dx (if asked), then one gradient a learnable parameter, in role order without running statistics. */
 function inferGrads(
   node: { readonly params: Readonly<Record<string, string>>; readonly attrs: { readonly needsInputGrad: boolean } },
@@ -115,17 +157,87 @@ export const OPS: { readonly [K in OpKind]: OpRule<K> } = {
   },
   Relu: { infer: same, macs: none },
   Sigmoid: { infer: same, macs: none },
-  Add: {
-    infer: (_, [a, b]) => {
-      checkSame(a!, b!, 'shapes differ');
-      return [a!];
+  Clip: {
+    infer: ({ attrs }, [x]) => {
+      check(attrs.min <= attrs.max, `min must be at most max, got ${attrs.min} and ${attrs.max}`);
+      return [x!];
     },
     macs: none,
   },
-  Mul: {
-    infer: (_, [a, b]) => {
-      if (sizeOf(b!) !== sizeOf(a!)) checkSame(b!, [a![0]!, a![1]!, 1, 1], 'the second input must be [N, C, 1, 1]');
-      return [a!];
+  HardSigmoid: { infer: same, macs: none },
+  HardSwish: { infer: same, macs: none },
+  Swish: { infer: same, macs: none },
+  Gelu: { infer: same, macs: none },
+  PRelu: {
+    infer: (_, [x], param) => {
+      checkRank(x!, 4, 'input');
+      checkSame(param('slope'), [x![1]!, 1, 1], 'slope must be [C, 1, 1]');
+      return [x!];
+    },
+    macs: none,
+  },
+  Add: { infer: (_, [a, b]) => [broadcastShape(a!, b!)], macs: none },
+  Mul: { infer: (_, [a, b]) => [broadcastShape(a!, b!)], macs: none },
+  Concat: {
+    infer: ({ attrs: { axis } }, inputs) => {
+      const x = inputs[0]!;
+      checkAxis(axis, x);
+      for (const other of inputs) checkSame(withLength(other, axis, x[axis]!), x, `inputs differ beside axis ${axis}`);
+      return [
+        withLength(
+          x,
+          axis,
+          inputs.reduce((sum, shape) => sum + shape[axis]!, 0),
+        ),
+      ];
+    },
+    macs: none,
+  },
+  Split: {
+    infer: ({ attrs: { axis, split } }, [x]) => {
+      checkAxis(axis, x!);
+      const sum = split.reduce((a, b) => a + b, 0);
+      check(sum === x![axis], `parts of ${split.join(' + ')} are not the ${x![axis]} elements of axis ${axis}`);
+      return split.map((length) => withLength(x!, axis, length));
+    },
+    macs: none,
+  },
+  Slice: {
+    infer: ({ attrs: { axis, start, end } }, [x]) => {
+      checkAxis(axis, x!);
+      check(start >= 0 && start < end && end <= x![axis]!, `${start} … ${end} is no part of ${x![axis]} elements`);
+      return [withLength(x!, axis, end - start)];
+    },
+    macs: none,
+  },
+  ChannelShuffle: {
+    infer: ({ attrs: { groups } }, [x]) => {
+      checkRank(x!, 4, 'input');
+      check(x![1]! % groups === 0, `${x![1]} channels do not divide into ${groups} groups`);
+      return [x!];
+    },
+    macs: none,
+  },
+  Pad: {
+    infer: ({ attrs: { pads } }, [x]) => {
+      checkRank(x!, 4, 'input');
+      check(
+        pads.every((pad) => pad >= 0),
+        `padding must not be negative, got ${pads}`,
+      );
+      return [[x![0]!, x![1]!, x![2]! + pads[0] + pads[2], x![3]! + pads[1] + pads[3]]];
+    },
+    macs: none,
+  },
+  MaxPool: { infer: ({ attrs }, [x]) => [inferPool(attrs, x!)], macs: none },
+  AveragePool: { infer: ({ attrs }, [x]) => [inferPool(attrs, x!)], macs: none },
+  ReduceMean: {
+    infer: ({ attrs: { axes, keepdims } }, [x]) => {
+      axes.forEach((axis) => {
+        checkAxis(axis, x!);
+      });
+      const kept = x!.map((size, axis) => (axes.includes(axis) ? 1 : size));
+      return [keepdims ? kept : kept.filter((_, axis) => !axes.includes(axis))];
     },
     macs: none,
   },
@@ -196,10 +308,23 @@ export const OPS: { readonly [K in OpKind]: OpRule<K> } = {
     },
     macs: ({ attrs }, [x, dy]) => (attrs.needsInputGrad ? 2 : 1) * sizeOf(x!) * dy![1]!,
   },
-  ReluGrad: { infer: same, macs: none },
-  SigmoidGrad: { infer: same, macs: none },
-  MulGrad: { infer: (_, [a, b]) => [a!, b!], macs: none },
-  GlobalAveragePoolGrad: { infer: same, macs: none },
+  ReluGrad: { infer: inferUnaryGrad, macs: none },
+  SigmoidGrad: { infer: inferUnaryGrad, macs: none },
+  MulGrad: {
+    infer: (_, [a, b, dy]) => {
+      checkGrad(dy!, a!);
+      if (sizeOf(b!) !== sizeOf(a!)) checkGrad(b!, [a![0]!, a![1]!, 1, 1]);
+      return [a!, b!];
+    },
+    macs: none,
+  },
+  GlobalAveragePoolGrad: {
+    infer: (_, [x, dy]) => {
+      checkGrad(dy!, [x![0]!, x![1]!, 1, 1]);
+      return [x!];
+    },
+    macs: none,
+  },
   FlattenGrad: { infer: same, macs: none },
   AccumulateGrad: { infer: () => [], macs: none },
   ClipGradNorm: {

@@ -27,6 +27,15 @@ const describe: { readonly [K in OpKind]?: (node: NodeOf<K>) => string } = {
     );
   },
   Conv: ({ attrs }) => convText(attrs.kernel_shape, attrs.strides[0], attrs.group, attrs.dilations[0]),
+  Clip: ({ attrs }) => `${attrs.min} … ${attrs.max}`,
+  Concat: ({ attrs, inputs }) => `${inputs.length} along axis ${attrs.axis}`,
+  Split: ({ attrs }) => `${attrs.split.join(' + ')} along axis ${attrs.axis}`,
+  Slice: ({ attrs }) => `${attrs.start} … ${attrs.end - 1} of axis ${attrs.axis}`,
+  ChannelShuffle: ({ attrs }) => `${attrs.groups} groups`,
+  Pad: ({ attrs }) => `top, left, bottom, right ${attrs.pads.join(', ')}`,
+  MaxPool: ({ attrs }) => convText(attrs.kernel_shape, attrs.strides[0], 1, 1),
+  AveragePool: ({ attrs }) => convText(attrs.kernel_shape, attrs.strides[0], 1, 1),
+  ReduceMean: ({ attrs }) => `axes ${attrs.axes.join(', ')}`,
 };
 
 function convText(kernel: readonly number[], stride: number, groups: number, dilation: number): string {

@@ -21,24 +21,29 @@ export interface Result {
 export interface Started {
   readonly child: ChildProcess;
   readonly done: Promise<Result>;
-  /** Resolves when the output so far matches; rejects when the process ends first. */
-  until(pattern: RegExp): Promise<void>;
+  /** Resolves with the match when the output so far matches; rejects when the process ends first. */
+  until(pattern: RegExp): Promise<RegExpExecArray>;
 }
 
 /** Starts `mobileone <args>` in a folder. */
 export function start(cwd: string, args: readonly string[], env: Record<string, string> = {}): Started {
   const child = spawn(process.execPath, [CLI, ...args], {
     cwd,
-    env: { ...process.env, NO_COLOR: '1', XDG_CACHE_HOME: join(cwd, '.cache'), ...env },
+    env: {
+      ...process.env,
+      ...{ NO_COLOR: '1', XDG_CACHE_HOME: join(cwd, '.cache'), MOBILEONE_RESULTS: join(cwd, '.results') },
+      ...env,
+    },
   });
   let out = '';
   let err = '';
-  const waiting: { pattern: RegExp; resolve: () => void; reject: (error: Error) => void }[] = [];
+  const waiting: { pattern: RegExp; resolve: (match: RegExpExecArray) => void; reject: (error: Error) => void }[] = [];
   const check = (): void => {
     for (const entry of [...waiting]) {
-      if (!entry.pattern.test(out + err)) continue;
+      const match = entry.pattern.exec(out + err);
+      if (!match) continue;
       waiting.splice(waiting.indexOf(entry), 1);
-      entry.resolve();
+      entry.resolve(match);
     }
   };
   child.stdout.on('data', (data: Buffer) => {
@@ -55,7 +60,7 @@ export function start(cwd: string, args: readonly string[], env: Record<string, 
       resolveDone({ code, out, err });
     });
   });
-  const until = (pattern: RegExp): Promise<void> =>
+  const until = (pattern: RegExp): Promise<RegExpExecArray> =>
     new Promise((resolveUntil, reject) => {
       waiting.push({ pattern, resolve: resolveUntil, reject });
       check();

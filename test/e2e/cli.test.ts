@@ -95,19 +95,29 @@ describe.skipIf(!built)('mobileone (built)', () => {
   });
 
   it('measures both forms on every runtime there is', async () => {
-    const [{ code, out }, variant] = await Promise.all([
+    const [{ code, out }, net] = await Promise.all([
       cli(folder, 'bench', 'run', '--rounds', '2', '--runs', '5', '--json'),
-      cli(folder, 'bench', 's1', '--size', '32', '--rounds', '1', '--runs', '1'),
+      cli(folder, 'bench', 'mobilenetv3_small_100', '--size', '32', '--rounds', '1', '--runs', '1'),
     ]);
     expect(code).toBe(0);
-    const { results, protocol } = JSON.parse(out) as {
-      results: { name: string; minimum: number; mean: number }[];
+    const { measurements, protocol } = JSON.parse(out) as {
+      measurements: { name: string; key: string; minimum: number; mean: number; difference?: number }[];
       protocol: object;
     };
     expect(protocol).toEqual({ warmup: 5, rounds: 2, runsPerRound: 5, trim: 1 });
-    expect(results.slice(0, 2).map(({ name }) => name)).toEqual(['train form, branches', 'fused']);
-    for (const { minimum, mean } of results) expect(minimum).toBeLessThanOrEqual(mean);
-    expect(variant.out).toContain('s1, 1 image of 32 px, 1 thread');
+    expect(measurements.map(({ name, key }) => `${name}: ${key}`)).toEqual([
+      'train form, branches: wasm',
+      ...['wasm', 'ort-node', 'ort-web', 'litert'].map((key) => `fused: ${key}`),
+    ]);
+    for (const { minimum, mean, difference = 0 } of measurements) {
+      expect(minimum).toBeLessThanOrEqual(mean);
+      expect(difference).toBeLessThan(1e-4);
+    }
+    expect(net.out).toContain('mobilenetv3_small_100, 1 image of 32 px');
+    for (const name of ['wasm', 'onnxruntime-node', 'onnxruntime-web'])
+      expect(net.out).toMatch(new RegExp(`^fused +${name}`, 'm'));
+    expect(net.out).toMatch(/litert is not measured \(fused\): .* can't be written as TFLite/);
+    expect(net.out).not.toContain('train form');
   }, 180_000);
 
   it('skips broken images and lists them, or stops at them if strict', async () => {
@@ -137,6 +147,15 @@ describe.skipIf(!built)('mobileone (built)', () => {
     });
     const machine = JSON.parse((await cli(folder, 'info', '--json')).out) as { engines: object };
     expect(machine.engines).toHaveProperty('wasm');
+  });
+
+  it('describes the networks of the zoo', async () => {
+    const net = await cli(folder, 'info', 'MobileNetV2_100');
+    expect(net.out).toContain('fused form, 3,487,816 parameters, 300,774,272 MACs at 224 px');
+    expect(net.out).toContain('published: 3.4 M parameters, 300 M MACs, top-1 72.0 %');
+    const train = JSON.parse((await cli(folder, 'info', 'repvgg_a0', '--json')).out) as object;
+    expect(train).toMatchObject({ form: 'train', params: 9_108_968, fusedParams: 8_309_384, macs: 1_512_581_120 });
+    expect((await cli(folder, 'info', 'u0', '--fused', '--size', '64')).out).toContain('our reconstruction');
   });
 
   it('shows how a model would be trained, and what memory that takes', async () => {

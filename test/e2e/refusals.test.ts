@@ -26,6 +26,19 @@ describe.skipIf(!built)('mobileone (built) refuses', () => {
       /There is no variant "s9"\.\n.*s0, s1, s2, s3, s4/,
     ],
     ['a close variant', ['info', 'mobileone_s7'], 1, /There is no variant/],
+    [
+      'a close network',
+      ['info', 'resnet-18'],
+      1,
+      /There is no variant or network "resnet-18"\.\n.*Did you mean resnet18\?/,
+    ],
+    [
+      'to train a network of the zoo',
+      ['train', 'photos', '--variant', 'resnet18'],
+      1,
+      /can be measured, but not trained/,
+    ],
+    ['to plan its training', ['info', 'repvgg_a0', '--plan'], 1, /no plan of its training/],
     ['an unknown preset', ['train', 'photos', '--preset', 'quik'], 2, 'Did you mean quick?'],
     [
       'a value out of range',

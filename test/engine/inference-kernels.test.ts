@@ -1,4 +1,4 @@
-/** The kernels without training, those that web pages carry: the same bits as the full ones, and no training step. */
+/** The kernels of a MobileOne's inference, those that web pages carry: the same bits as the full ones, and nothing else. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { loadState } from '../../src/engine/engine.ts';
@@ -31,7 +31,10 @@ function kernelsOf(build: string, rules: Rules): Kernels {
   };
 }
 
-const answering = selfTestCases().filter(({ graph }) => !updatesParameters(graph));
+const runs = (kind: string): boolean => kind === 'RepConv' || Object.hasOwn(INFERENCE_RULES, kind);
+const answering = selfTestCases().filter(
+  ({ graph }) => !updatesParameters(graph) && graph.nodes.every(({ kind }) => runs(kind)),
+);
 const cases = answering.flatMap((one) => [one, { ...one, ...fuse(one.graph, one.state) }]);
 
 test.each(['baseline', 'relaxed'])('the %s kernels of inference give the same bits as the full ones', async (build) => {
@@ -52,4 +55,10 @@ test('they say before compiling that they run no training step', async () => {
   const engine = makeWasmEngine(kernelsOf('relaxed-inference', INFERENCE_RULES), 1);
   const { graph, dims } = selfTestCases().find((one) => updatesParameters(one.graph))!;
   await expect(engine.compile(graph, { dims })).rejects.toThrow(/can't run .*\(RepConv\).*\(Sgd\)/s);
+});
+
+test('and no op of other networks', async () => {
+  const engine = makeWasmEngine(kernelsOf('relaxed-inference', INFERENCE_RULES), 1);
+  const { graph, dims } = selfTestCases().find((one) => one.graph.nodes.some(({ kind }) => kind === 'PRelu'))!;
+  await expect(engine.compile(graph, { dims })).rejects.toThrow(/can't run prelu \(PRelu\).*\(MaxPool\)/s);
 });

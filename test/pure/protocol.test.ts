@@ -1,7 +1,7 @@
-/** The measuring protocol, on numbers whose summary is known. */
+/** The measuring protocol, on numbers whose summary is known; clocks are made up, nothing is timed. */
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { describeDevice } from '../../src/bench/device-node.ts';
-import { type Measurement, measure, ratio, type Subject } from '../../src/bench/measure.ts';
+import { clockTick, driftOf, noiseOf } from '../../src/bench/noise.ts';
 import {
   boundedProtocol,
   MODEL_BENCH,
@@ -9,11 +9,16 @@ import {
   shortProtocol,
   summarizeRounds,
 } from '../../src/bench/protocol.ts';
+import { random } from '../../src/core/random.ts';
 
 test('the lowest and highest runs of a round do not count for the mean, but for minimum and median', () => {
   const round = [100, 3, 5, 4, 1];
-  expect(summarizeRounds([round], 1)).toEqual({ mean: 4, minimum: 1, median: 4, interval: [4, 4], runs: 5 });
-  expect(summarizeRounds([round, [9, 9, 9, 9, 9]], 1)).toMatchObject({ mean: 6.5, minimum: 1, median: 9, runs: 10 });
+  expect(summarizeRounds([round], 1)).toEqual({
+    ...{ mean: 4, minimum: 1, median: 4, interval: [4, 4], runs: 5, roundMeans: [4] },
+  });
+  expect(summarizeRounds([round, [9, 9, 9, 9, 9]], 1)).toMatchObject({
+    ...{ mean: 6.5, minimum: 1, median: 9, runs: 10, roundMeans: [4, 9] },
+  });
 });
 
 test("the interval is Student's", () => {
@@ -27,6 +32,35 @@ test("the interval is Student's", () => {
     0,
   );
   expect(twenty.interval[1] - 0.5).toBeCloseTo(2.093 * Math.sqrt(5 / 19 / 20), 3);
+});
+
+test('a fifth of outliers at either end changes the mean by nothing, in any order', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.double({ min: 50, max: 1e6, noNaN: true }), { maxLength: 10 }),
+      fc.nat(),
+      (outliers, seed) => {
+        const rng = random(seed);
+        const round = [...Array.from({ length: 50 - outliers.length }, () => 8), ...outliers];
+        const shuffled = round.map((value) => [rng.uniform(), value] as const).sort(([a], [b]) => a - b);
+        expect(summarizeRounds([shuffled.map(([, value]) => value)], 10).mean).toBe(8);
+      },
+    ),
+    { numRuns: 50 },
+  );
+});
+
+test('of known distributions the interval covers the mean about 19 times in 20', () => {
+  const rng = random(7);
+  const trials = 400;
+  let covered = 0;
+  for (let trial = 0; trial < trials; trial++) {
+    const rounds = Array.from({ length: 20 }, () => Array.from({ length: 10 }, () => 10 + rng.normal()));
+    const [low, high] = summarizeRounds(rounds, 2).interval;
+    covered += Number(low <= 10 && high >= 10);
+  }
+  expect(covered / trials).toBeGreaterThan(0.92);
+  expect(covered / trials).toBeLessThan(0.98);
 });
 
 test('a round that trimming would empty is refused', () => {
@@ -52,50 +86,37 @@ test("a bounded protocol fits its time, has a run at least, and no more than App
   expect(boundedProtocol(2000, 1e4)).toMatchObject({ runsPerRound: 1, trim: 0 });
 });
 
-test('rounds of all subjects alternate; what was opened is closed, also after an error', async () => {
-  const log: string[] = [];
-  const subject = (name: string, fails = false): Subject => ({
-    name,
-    runtime: 'none',
-    threads: 1,
-    open: async () => ({
-      run: async () => {
-        if (fails) throw new Error('broken');
-        log.push(name);
-      },
-      dispose: async () => {
-        log.push(`${name} closed`);
-      },
-    }),
-  });
-  const heard: string[] = [];
-  const rows = await measure(
-    [subject('a'), subject('b')],
-    { warmup: 0, rounds: 2, runsPerRound: 2, trim: 0 },
-    (done, all) => heard.push(`${done}/${all}`),
+test('noise is told: an interval too wide, drift either way, a clock too coarse; calm measurements are not blamed', () => {
+  const rounds = (of: (i: number) => number) => Array.from({ length: 20 }, (_, i) => [of(i), of(i), of(i)]);
+  const rng = random(3);
+  const calm = summarizeRounds(
+    rounds(() => 10 + 0.1 * rng.normal()),
+    1,
   );
-  expect(log.join(' ')).toBe('a b a a b b a a b b a closed b closed');
-  expect(heard).toEqual(['1/2', '2/2']);
-  expect(rows.map(({ name, runs }) => [name, runs])).toEqual([
-    ['a', 4],
-    ['b', 4],
-  ]);
-  log.length = 0;
-  await expect(measure([subject('a'), subject('b', true)], shortProtocol(1, 1))).rejects.toThrow('broken');
-  expect(log.filter((line) => line.endsWith('closed'))).toEqual(['a closed', 'b closed']);
+  expect(noiseOf(calm)).toEqual([]);
+  expect(noiseOf(calm, 1)).toEqual([expect.stringMatching(/clock here ticks every 1 ms/)]);
+  const wild = summarizeRounds(
+    rounds(() => 10 + 4 * rng.uniform() ** 8 + 4 * rng.normal()),
+    1,
+  );
+  expect(noiseOf(wild)[0]).toMatch(/only known to ± \d/);
+  const warming = summarizeRounds(
+    rounds((i) => 10 + 0.15 * i),
+    1,
+  );
+  expect(noiseOf(warming)).toEqual([expect.stringMatching(/became 20 % slower/)]);
+  const cooling = summarizeRounds(
+    rounds((i) => 12 - 0.1 * i),
+    1,
+  );
+  expect(noiseOf(cooling)).toEqual([expect.stringMatching(/became 1\d %? ?.*faster/)]);
+  // A drift within the scatter of the rounds may be chance, and seven rounds are too few to tell.
+  expect(driftOf([9, 12, 9, 12, 10, 10, 10, 13])).toBe(0);
+  expect(driftOf([1, 1, 1, 2, 2, 2, 2])).toBe(0);
 });
 
-test('results of different protocols refuse to be compared', () => {
-  const row = (mean: number, protocol: string): Measurement => ({
-    ...{ name: 'x', runtime: '', threads: 1, coldStart: 0, firstRun: 0, runs: 1 },
-    ...{ mean, minimum: mean, median: mean, interval: [mean, mean] as const, protocol },
-  });
-  expect(ratio(row(6, 'a'), row(2, 'a'))).toBe(3);
-  expect(() => ratio(row(6, 'a'), row(2, 'b'))).toThrow(/different protocols/);
-});
-
-test('the device has a fingerprint', () => {
-  const device = describeDevice();
-  expect(device).toMatchObject({ node: process.version, fingerprint: expect.stringMatching(/^[0-9a-f]{8}$/) });
-  expect(describeDevice()).toEqual(device);
+test('the tick of a clock is its smallest step', () => {
+  let reading = 0;
+  expect(clockTick(() => Math.floor(reading++ / 7) * 0.5)).toBe(0.5);
+  expect(clockTick(() => 3)).toBe(0);
 });

@@ -24,7 +24,15 @@ const epochs = [0, 1, 2].map(
 );
 const timing = (name: string, runtime: string, mean: number): Measurement => ({
   ...{ name, runtime, threads: 1, coldStart: 40, firstRun: 9, mean, minimum: mean - 0.1, median: mean, runs: 100 },
-  ...{ interval: [mean - 0.2, mean + 0.2] as const, protocol: '0123abcd' },
+  ...{
+    interval: [mean - 0.2, mean + 0.2] as const,
+    protocol: '0123abcd',
+    key: 'wasm',
+    settings: '',
+    load: 10,
+    compile: 30,
+  },
+  ...{ roundMeans: [mean], noise: [] },
 });
 const latency = [
   timing('train form, branches', 'wasm, SIMD', 6),

@@ -1,96 +1,58 @@
-import { existsSync } from 'node:fs';
-import { describeDevice } from '../../bench/device-node.ts';
-import { type Measurement, measure } from '../../bench/measure.ts';
-import { MODEL_BENCH, type Protocol, shortProtocol } from '../../bench/protocol.ts';
-import { modelSubjects } from '../../bench/subjects-node.ts';
-import type { ModelFile } from '../../checkpoint/model-file.ts';
-import { autoThreads } from '../../engine/wasm/auto-threads-node.ts';
-import { DEFAULT_PREPROCESSING } from '../../images/preprocess.ts';
-import { initialState } from '../../models/init.ts';
-import { mobileOne } from '../../models/mobileone.ts';
-import { modelConfig } from '../../models/registry.ts';
-import { EXIT } from '../exit.ts';
+import { UserError } from '../../core/errors.ts';
+import type { BenchFlags } from '../bench/flags.ts';
 import type { Io } from '../io.ts';
-import { openEngine, threadCount, wholeNumber } from '../open-engine.ts';
-import { openModel } from '../open-model.ts';
 
-export interface BenchFlags {
-  readonly size?: string | undefined;
-  readonly batch: string;
-  readonly threads: string;
-  readonly wide?: string | undefined;
-  readonly rounds: string;
-  readonly runs: string;
-  readonly json?: true | undefined;
-}
+/** What `mobileone bench` does besides measuring here; the first whose flag is given is done. */
+const MODES: readonly {
+  readonly flag: 'import' | 'export' | 'history' | 'static' | 'phone' | 'predict';
+  readonly needsModel: boolean;
+  run(io: Io, target: string, flags: BenchFlags): Promise<number>;
+}[] = [
+  {
+    flag: 'import',
+    needsModel: false,
+    run: async (io, _, flags) => (await import('../bench/results.ts')).importResults(io, flags),
+  },
+  {
+    flag: 'export',
+    needsModel: false,
+    run: async (io, _, flags) => (await import('../bench/results.ts')).exportResults(io, flags),
+  },
+  {
+    flag: 'history',
+    needsModel: false,
+    run: async (io, target, flags) => (await import('../bench/results.ts')).showHistory(io, target, flags),
+  },
+  {
+    flag: 'static',
+    needsModel: true,
+    run: async (io, target, flags) => (await import('../bench/phone.ts')).writeStaticPage(io, target, flags),
+  },
+  {
+    flag: 'phone',
+    needsModel: true,
+    run: async (io, target, flags) => (await import('../bench/phone.ts')).measurePhone(io, target, flags),
+  },
+  {
+    flag: 'predict',
+    needsModel: true,
+    run: async (io, target, flags) => (await import('../bench/predict.ts')).predictHere(io, target, flags),
+  },
+];
 
-type Benchable = Pick<ModelFile, 'graph' | 'state' | 'form' | 'preprocessing' | 'config'>;
-
-/** `mobileone bench`: latency of both forms here, on our engine and on each ONNX Runtime that is installed. */
-export async function benchCommand(io: Io, target: string, flags: BenchFlags): Promise<number> {
-  const size = wholeNumber('--size', flags.size, 32);
-  const batch = wholeNumber('--batch', flags.batch);
-  const threads = threadCount(flags.threads) ?? autoThreads();
-  const protocol = protocolOf(wholeNumber('--rounds', flags.rounds), wholeNumber('--runs', flags.runs));
-  const model = isVariant(target) ? untrained(target) : (await openModel(target)).model;
-  const engine = await openEngine({ threads, wide: flags.wide });
-  const { subjects, notes } = await modelSubjects(model, { engine, batch, threads, ...(size ? { size } : {}) });
-  const results = await measure(subjects, protocol, (done, total) => {
-    if (flags.json) return;
-    if (io.terminal) io.raw(`\r\x1b[2Kround ${done} of ${total}${done === total ? '\r\x1b[2K' : ''}`);
-    else if (done % 5 === 0) io.out(`round ${done} of ${total}`);
-  });
-  const device = describeDevice();
-  const side = size ?? model.preprocessing.size;
-  if (flags.json) {
-    io.out(JSON.stringify({ model: target, size: side, batch, threads, protocol, device, results, notes }));
-    return EXIT.ok;
-  }
-  const { rounds, runsPerRound, warmup, trim } = protocol;
-  io.out(`${target}, ${batch} image${batch > 1 ? 's' : ''} of ${side} px, ${threads} thread${threads > 1 ? 's' : ''}`);
-  io.out(`${device.cpu}, ${device.cores} cores, Node ${device.node}, mobileone ${device.mobileone}`);
-  io.out(`${rounds} rounds of ${runsPerRound} runs after ${warmup}, ${trim} cut at either end of each; milliseconds\n`);
-  for (const line of table(results)) io.out(line);
-  for (const note of notes) io.out(note);
-  return EXIT.ok;
-}
-
-function isVariant(target: string): boolean {
-  return !existsSync(target) && !/[/\\.]/.test(target);
-}
-
-/** Apple's protocol when its numbers are asked for, else a shorter one with the same share cut away. */
-function protocolOf(rounds: number, runs: number): Protocol {
-  const { rounds: full, runsPerRound } = MODEL_BENCH;
-  return rounds === full && runs === runsPerRound ? MODEL_BENCH : shortProtocol(rounds, runs);
-}
-
-/** A variant with random weights: latency does not depend on them. */
-function untrained(variant: string): Benchable {
-  const config = modelConfig(variant);
-  const graph = mobileOne(config);
-  return { config, graph, state: initialState(graph, 0), form: 'train', preprocessing: DEFAULT_PREPROCESSING };
-}
-
-function table(results: readonly Measurement[]): string[] {
-  const best = Math.min(...results.map(({ mean }) => mean));
-  const ms = (value: number): string => value.toFixed(value < 10 ? 3 : 2);
-  const rows = [
-    ['', 'runtime', 'minimum', 'median', 'mean', '95 %', 'first run', 'start', 'times'],
-    ...results.map((row) => [
-      row.name,
-      row.runtime,
-      ms(row.minimum),
-      ms(row.median),
-      ms(row.mean),
-      `${ms(row.interval[0])} – ${ms(row.interval[1])}`,
-      ms(row.firstRun),
-      ms(row.coldStart),
-      (row.mean / best).toFixed(2),
-    ]),
-  ];
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) =>
-    row.map((cell, c) => (c < 2 ? cell.padEnd(widths[c]!) : cell.padStart(widths[c]!))).join('  '),
-  );
+/** `mobileone bench`: latency here, on a phone, over time, or predicted. */
+export async function benchCommand(io: Io, target: string | undefined, flags: BenchFlags): Promise<number> {
+  const mode = MODES.find(({ flag }) => flags[flag] !== undefined);
+  if (flags.lan && !flags.phone) throw new UserError('--lan goes with --phone.', '', 2);
+  if (!mode?.needsModel && mode) return await mode.run(io, target ?? '', flags);
+  if (!mode && target === undefined && flags.compare)
+    return (await import('../bench/results.ts')).compareStored(io, flags.compare, flags);
+  if (target === undefined)
+    throw new UserError(
+      'Say what to measure.',
+      'E.g. mobileone bench s0, or a run folder; without a model: --history, --export FILE, --import FILE, --compare ID,ID.',
+      2,
+    );
+  if (mode) return await mode.run(io, target, flags);
+  return await (await import('../bench/measure-here.ts')).measureHere(io, target, flags);
 }

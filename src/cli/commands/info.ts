@@ -1,15 +1,16 @@
-import { existsSync } from 'node:fs';
 import { type Form, type ModelFile, modelGraph, type Origin } from '../../checkpoint/model-file.ts';
+import { UserError } from '../../core/errors.ts';
 import { autoThreads } from '../../engine/wasm/auto-threads-node.ts';
 import { bind } from '../../graph/bind.ts';
 import { cost, countParams } from '../../graph/cost.ts';
 import { groupDigits, printGraph } from '../../graph/print.ts';
-import { type MobileOneConfig, stageChannels } from '../../models/mobileone.ts';
-import { modelConfig } from '../../models/registry.ts';
+import { type MobileOneConfig, stageChannels, VARIANTS } from '../../models/mobileone.ts';
+import { zooGraph, zooNet } from '../../models/zoo/registry.ts';
 import { originJson, originLines } from '../describe-origin.ts';
 import { EXIT } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { describeMachine } from '../machine.ts';
+import { describePublished, isBareName, namedNet } from '../named-net.ts';
 import { threadCount, wholeNumber } from '../open-engine.ts';
 import { openModel } from '../open-model.ts';
 import { printTrainingPlan } from '../training-plan.ts';
@@ -23,12 +24,14 @@ export interface InfoFlags {
   readonly threads?: string | undefined;
 }
 
-/** `mobileone info`: a variant, a file or a run layer by layer; without argument this machine. */
+/** `mobileone info`: a variant, a network of the zoo, a file or a run layer by layer; without argument this machine. */
 export async function infoCommand(io: Io, what: string | undefined, flags: InfoFlags): Promise<number> {
   const size = wholeNumber('--size', flags.size, 32);
   if (what === undefined) return await machineInfo(io, flags.json === true);
-  if (!existsSync(what) && !/[/\\.]/.test(what)) {
-    const config = modelConfig(what);
+  if (isBareName(what)) {
+    const named = namedNet(what);
+    if ('net' in named) return describeNet(io, named.net, size ?? 224, flags);
+    const { config } = named;
     if (flags.plan) return showPlan(io, config, size ?? 224, flags);
     describe(io, { title: `variant ${what}`, config, form: flags.fused ? 'fused' : 'train', size: size ?? 224 }, flags);
     return EXIT.ok;
@@ -48,6 +51,31 @@ function showPlan(io: Io, config: MobileOneConfig, size: number, { batch, thread
     threads: threadCount(threads) ?? autoThreads(),
   };
   printTrainingPlan(io, modelGraph(config, 'train'), config.num_classes, sizes, json === true);
+  return EXIT.ok;
+}
+
+/** A network that is no variant of MobileOne: its layers, and what was published of it. */
+function describeNet(io: Io, name: string, size: number, flags: InfoFlags): number {
+  const { title, published, follows, differs } = zooNet(name);
+  if (flags.plan)
+    throw new UserError(
+      `${name} can be measured, but not trained, so there is no plan of its training.`,
+      `Leave --plan away, or name one of ${Object.keys(VARIANTS).join(', ')}.`,
+    );
+  const train = flags.fused ? undefined : zooGraph(name, 'train');
+  const form: Form = train ? 'train' : 'fused';
+  const bound = bind(train ?? zooGraph(name, 'fused'), { N: 1, H: size, W: size });
+  const { macs, params, nodes } = cost(bound);
+  const fusedParams = countParams(zooGraph(name, 'fused'));
+  if (flags.json) {
+    const counts = { form, size, params, fusedParams, macs };
+    io.out(JSON.stringify({ title, ...counts, published, follows, differs, nodes }));
+    return EXIT.ok;
+  }
+  io.out(printGraph(bound).trimEnd());
+  io.out(`\n${title}: ${form} form, ${groupDigits(params)} parameters, ${groupDigits(macs)} MACs at ${size} px`);
+  if (train) io.out(`fused: ${groupDigits(fusedParams)} parameters`);
+  for (const line of describePublished(name)) io.out(line);
   return EXIT.ok;
 }
 

@@ -1,8 +1,9 @@
 /** How each inference op is written in ONNX. The table is checked for completeness by the compiler. */
+import { toFloat16 } from '../../core/float16.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import type { NodeOf } from '../../graph/graph.ts';
 import type { OpKind } from '../../graph/kinds.ts';
-import { DATA_TYPES, type OnnxAttribute, type OnnxNode } from './model.ts';
+import { DATA_TYPES, type OnnxAttribute, type OnnxNode, type OnnxTensor } from './model.ts';
 
 /** The op kinds of inference graphs that ONNX has; eval-mode `RepConv` is spelled out by `expandBranches` before. */
 export type OnnxKind = Extract<
@@ -12,9 +13,23 @@ export type OnnxKind = Extract<
   | 'BatchNormalization'
   | 'Relu'
   | 'Sigmoid'
+  | 'Clip'
+  | 'HardSigmoid'
+  | 'HardSwish'
+  | 'Swish'
+  | 'Gelu'
+  | 'PRelu'
   | 'Add'
   | 'Mul'
+  | 'Concat'
+  | 'Split'
+  | 'Slice'
+  | 'ChannelShuffle'
+  | 'Pad'
+  | 'MaxPool'
+  | 'AveragePool'
   | 'GlobalAveragePool'
+  | 'ReduceMean'
   | 'Flatten'
   | 'Gemm'
   | 'Softmax'
@@ -27,8 +42,10 @@ export interface NodeContext {
   readonly layout: ImageLayout;
   /** Values between nodes are float16. What that could spoil is computed in float32: preprocessing, and sums over positions. */
   readonly half: boolean;
+  /** Shape of a value; what stays open is a name, or `''`. */
+  dimsOf(value: string): readonly (number | string)[];
   /** Adds a constant and returns its name. */
-  constant(name: string, value: Tensor): string;
+  constant(name: string, value: OnnxTensor): string;
 }
 
 type NodeWriter<K extends OnnxKind> = (node: NodeOf<K>, context: NodeContext) => OnnxNode[];
@@ -56,6 +73,44 @@ const perChannel = (values: readonly number[]): Tensor => ({
 export function castNode(name: string, input: string, output: string, to: 'float32' | 'float16'): OnnxNode {
   return { type: 'Cast', name, inputs: [input], outputs: [output], attributes: { to: DATA_TYPES[to] } };
 }
+
+/** A number in the type of the values beside it. */
+const scalarOf = (value: number, half: boolean): OnnxTensor => ({
+  shape: [],
+  data: half ? toFloat16([value]) : Float32Array.of(value),
+});
+
+/** A constant of 64-bit integers, which ONNX wants for shapes and places. */
+const integers = (name: string, values: readonly number[]): OnnxNode => ({
+  type: 'Constant',
+  name,
+  inputs: [],
+  outputs: [name],
+  attributes: { value_ints: values },
+});
+
+/** A node inside the one that is written: named after what it does, its value too. */
+const inner = (
+  node: NodeOf<OpKind>,
+  what: string,
+  type: string,
+  inputs: readonly string[],
+  attributes: OnnxNode['attributes'] = {},
+): OnnxNode => ({ type, name: `${node.name}.${what}`, inputs, outputs: [`${node.name}.${what}`], attributes });
+
+/** The last of the nodes that write one: it makes the node's value. */
+const last = (node: NodeOf<OpKind>, type: string, inputs: readonly string[]): OnnxNode => ({
+  type,
+  name: node.name,
+  inputs,
+  outputs: [...node.outputs],
+  attributes: {},
+});
+
+const writePool = (node: NodeOf<'MaxPool'> | NodeOf<'AveragePool'>, attributes: OnnxNode['attributes']): OnnxNode[] => {
+  const { kernel_shape, strides, pads } = node.attrs;
+  return write(node.kind, node, [], { kernel_shape, strides, pads, ...attributes });
+};
 
 export const NODE_WRITERS: { readonly [K in OnnxKind]: NodeWriter<K> } = {
   // (image / 255 − mean) / std = image · scale + shift. Bytes are transposed before they become floats.
@@ -90,8 +145,72 @@ export const NODE_WRITERS: { readonly [K in OnnxKind]: NodeWriter<K> } = {
     }),
   Relu: (node) => write('Relu', node),
   Sigmoid: (node) => write('Sigmoid', node),
+  Clip: (node, { constant, half: isHalf }) => {
+    const { min, max } = node.attrs;
+    const [least, most] = [
+      constant(`${node.name}.min`, scalarOf(min, isHalf)),
+      constant(`${node.name}.max`, scalarOf(max, isHalf)),
+    ];
+    return write('Clip', node, [least, most]);
+  },
+  HardSigmoid: (node) => write('HardSigmoid', node, [], { alpha: { float: 1 / 6 }, beta: { float: 0.5 } }),
+  HardSwish: (node) => write('HardSwish', node),
+  // Swish and Gelu are ops of their own from opset 24 and 20 on only.
+  Swish: (node) => {
+    const gate = inner(node, 'sigmoid', 'Sigmoid', node.inputs);
+    return [gate, last(node, 'Mul', [...node.inputs, gate.name])];
+  },
+  Gelu: (node, { constant, half: isHalf }) => {
+    const { name, inputs } = node;
+    const [root, one, half] = [Math.SQRT2, 1, 0.5].map((value, i) =>
+      constant(`${name}.c${i}`, scalarOf(value, isHalf)),
+    );
+    const scaled = inner(node, 'div', 'Div', [inputs[0]!, root!]);
+    const erf = inner(node, 'erf', 'Erf', [scaled.name]);
+    const sum = inner(node, 'add', 'Add', [erf.name, one!]);
+    const product = inner(node, 'mul', 'Mul', [inputs[0]!, sum.name]);
+    return [scaled, erf, sum, product, last(node, 'Mul', [product.name, half!])];
+  },
+  PRelu: (node) => write('PRelu', node, named(node, 'slope')),
   Add: (node) => write('Add', node),
   Mul: (node) => write('Mul', node),
+  Concat: (node) => write('Concat', node, [], { axis: node.attrs.axis }),
+  Split: (node) => {
+    const sizes = integers(`${node.name}.sizes`, node.attrs.split);
+    return [sizes, ...write('Split', node, [sizes.name], { axis: node.attrs.axis })];
+  },
+  Slice: (node) => {
+    const { axis, start, end } = node.attrs;
+    const places = Object.entries({ start, end, axis }).map(([key, value]) => integers(`${node.name}.${key}`, [value]));
+    return [
+      ...places,
+      ...write(
+        'Slice',
+        node,
+        places.map(({ name }) => name),
+      ),
+    ];
+  },
+  // [N, C, H, W] → [N, groups, C / groups, H · W] → [N, C / groups, groups, H · W] → the shape it had
+  ChannelShuffle: (node, { dimsOf }) => {
+    const { name, inputs, attrs } = node;
+    const [, channels, h, w] = dimsOf(inputs[0]!) as [unknown, number, number | string, number | string];
+    const parts = integers(`${name}.parts`, [0, attrs.groups, channels / attrs.groups, -1]);
+    const whole =
+      typeof h === 'number' && typeof w === 'number'
+        ? integers(`${name}.whole`, [0, channels, h, w])
+        : inner(node, 'whole', 'Shape', inputs);
+    const grouped = inner(node, 'grouped', 'Reshape', [inputs[0]!, parts.name]);
+    const turned = inner(node, 'turned', 'Transpose', [grouped.name], { perm: [0, 2, 1, 3] });
+    return [parts, whole, grouped, turned, last(node, 'Reshape', [turned.name, whole.name])];
+  },
+  Pad: (node) => {
+    const [top, left, bottom, right] = node.attrs.pads;
+    const pads = integers(`${node.name}.pads`, [0, 0, top, left, 0, 0, bottom, right]);
+    return [pads, ...write('Pad', node, [pads.name])];
+  },
+  MaxPool: (node) => writePool(node, {}),
+  AveragePool: (node) => writePool(node, { count_include_pad: Number(node.attrs.count_include_pad) }),
   // The sum over all positions may be far beyond the largest float16.
   GlobalAveragePool: (node, { half }) => {
     if (!half) return write('GlobalAveragePool', node);
@@ -103,6 +222,7 @@ export const NODE_WRITERS: { readonly [K in OnnxKind]: NodeWriter<K> } = {
       castNode(`${name}.half`, mean, outputs[0]!, 'float16'),
     ];
   },
+  ReduceMean: (node) => write('ReduceMean', node, [], { axes: node.attrs.axes, keepdims: Number(node.attrs.keepdims) }),
   Flatten: (node) => write('Flatten', node, [], { axis: 1 }),
   Gemm: (node) => write('Gemm', node, named(node, 'weight', 'bias'), { transB: 1 }),
   Softmax: (node) => write('Softmax', node, [], { axis: -1 }),

@@ -10,6 +10,8 @@ export interface SessionOptions {
   readonly runtime?: OrtRuntime;
   /** Threads to run on; default 1. The web runtime takes its first session's number for the whole process. */
   readonly threads?: number;
+  /** What computes: the processor (default), or WebGPU where onnxruntime-node finds an adapter. */
+  readonly provider?: 'cpu' | 'webgpu';
 }
 
 /** What an ONNX model says of an input or output. */
@@ -73,7 +75,7 @@ const DTYPES: Readonly<Partial<Record<string, DType>>> = { float32: 'float32', u
 
 /** Opens an ONNX model, given as bytes or as a path. Throws a UserError for a missing runtime or an unreadable model. */
 export async function openOnnx(model: Uint8Array | string, options: SessionOptions = {}): Promise<OnnxSession> {
-  const { runtime = 'node', threads = 1 } = options;
+  const { runtime = 'node', threads = 1, provider = 'cpu' } = options;
   const ort = await loadRuntime(runtime);
   if (runtime === 'web') {
     webThreads ??= threads;
@@ -91,7 +93,7 @@ export async function openOnnx(model: Uint8Array | string, options: SessionOptio
     graphOptimizationLevel: 'all',
     executionMode: 'sequential',
     logSeverityLevel: 3,
-    ...(runtime === 'web' ? { executionProviders: ['wasm'] } : {}),
+    executionProviders: [runtime === 'web' ? 'wasm' : provider],
   });
   return {
     description: await describeRuntime(runtime),

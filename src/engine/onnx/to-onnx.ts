@@ -43,9 +43,11 @@ export function buildOnnx(graph: Graph, state: StateDict, options: ToOnnxOptions
   const dims: Dims = dynamicBatch || N === undefined ? sizes : { N, ...sizes };
   const expanded = graph.nodes.some(({ kind }) => kind === 'RepConv') ? expandBranches(graph) : graph;
   const initializers = new Map<string, OnnxTensor>();
+  const dimsOf = dimsOfValues(expanded, dims);
   const context: NodeContext = {
     layout,
     half,
+    dimsOf,
     constant(name, value) {
       initializers.set(name, value);
       return name;
@@ -77,7 +79,11 @@ export function buildOnnx(graph: Graph, state: StateDict, options: ToOnnxOptions
   return {
     name: graph.name,
     inputs: inputValues(expanded, dims, layout),
-    outputs: outputValues(expanded, dims),
+    outputs: Object.entries(expanded.outputs).map(([name, value]) => ({
+      name,
+      dtype: 'float32',
+      shape: dimsOf(value),
+    })),
     nodes: [...inputCasts, ...renamed, ...copies],
     initializers,
     metadata,
@@ -143,19 +149,18 @@ function inputValues(graph: Graph, dims: Dims, layout: ImageLayout): OnnxValue[]
   });
 }
 
-/** Shapes of the outputs: bound at two sizes of the open dimensions, what differs is open too. */
-function outputValues(graph: Graph, dims: Dims): OnnxValue[] {
+/** Shapes of all values: bound at two sizes of the open dimensions, what differs is open too. */
+function dimsOfValues(graph: Graph, dims: Dims): (value: string) => readonly (number | string)[] {
   const named = graph.inputs.flatMap(({ shape }) => shape.filter((dim) => typeof dim === 'string'));
   const open = [...new Set(named)].filter((dim) => dims[dim] === undefined);
   const probe = (factor: number): ReadonlyMap<string, Shape> =>
     bind(graph, { ...Object.fromEntries(open.map((dim, i) => [dim, factor * (64 + 2 * i)])), ...dims }).shapes;
   const [small, large] = [probe(1), probe(2)];
-  return Object.entries(graph.outputs).map(([name, value]) => {
+  return (value) => {
     const other = large.get(value)!;
-    const shape = small.get(value)!.map((size, axis) => {
+    return small.get(value)!.map((size, axis) => {
       if (size === other[axis]) return size;
       return open.find((_, i) => size === 64 + 2 * i && other[axis] === 2 * size) ?? '';
     });
-    return { name, dtype: 'float32', shape };
-  });
+  };
 }

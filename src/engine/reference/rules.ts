@@ -2,12 +2,15 @@
 import type { Graph, NodeOf } from '../../graph/graph.ts';
 import { learnableParams } from '../../graph/graph.ts';
 import type { ConvAttrs, OpKind } from '../../graph/kinds.ts';
-import { convLength } from '../../graph/ops.ts';
-import { type Array64, add, channelsOf, map, planesOf, zeros } from './array.ts';
+import { convLength, OPS } from '../../graph/ops.ts';
+import { gelu, hardSigmoid, sigmoid } from './activations.ts';
+import { type Array64, channelsOf, map, planesOf, zeros } from './array.ts';
 import { normalize } from './batch-norm.ts';
 import { type ConvGeometry, conv, convGrad } from './conv.ts';
 import { distillationGrad, distillationLoss, logSoftmax } from './losses.ts';
+import { pool } from './pool.ts';
 import { repConv, repConvGrad } from './rep-conv.ts';
+import { broadcast, channelShuffle, concat, pad, reduceMean, slice } from './shapes.ts';
 
 export interface RunContext {
   readonly graph: Graph;
@@ -31,8 +34,6 @@ function channelSums(x: Array64): Array64 {
   }
   return sums;
 }
-
-const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
 /** x · wᵀ (+ b): [N, I] × [O, I] → [N, O] */
 function linear(x: Array64, weight: Array64, bias: Array64): Array64 {
@@ -85,10 +86,32 @@ export const RULES: { readonly [K in OpKind]: Rule<K> } = {
   ],
   Relu: (_, [x]) => [map(x!, (value) => Math.max(value, 0))],
   Sigmoid: (_, [x]) => [map(x!, sigmoid)],
-  Add: (_, [a, b]) => [add(a!, b!)],
-  Mul: (_, [a, b]) => {
-    const each = a!.data.length / b!.data.length;
-    return [map(a!, (value, i) => value * b!.data[Math.floor(i / each)]!)];
+  Clip: ({ attrs }, [x]) => [map(x!, (value) => Math.min(Math.max(value, attrs.min), attrs.max))],
+  HardSigmoid: (_, [x]) => [map(x!, hardSigmoid)],
+  HardSwish: (_, [x]) => [map(x!, (value) => value * hardSigmoid(value))],
+  Swish: (_, [x]) => [map(x!, (value) => value * sigmoid(value))],
+  Gelu: (_, [x]) => [map(x!, gelu)],
+  PRelu: ({ params }, [x], { state }) => [
+    broadcast(x!, state(params.slope!), (value, slope) => (value > 0 ? value : slope * value)),
+  ],
+  Add: (_, [a, b]) => [broadcast(a!, b!, (x, y) => x + y)],
+  Mul: (_, [a, b]) => [broadcast(a!, b!, (x, y) => x * y)],
+  Concat: ({ attrs }, inputs) => [concat(inputs, attrs.axis)],
+  Split: ({ attrs }, [x]) => {
+    let end = 0;
+    return attrs.split.map((length) => {
+      end += length;
+      return slice(x!, attrs.axis, end - length, end);
+    });
+  },
+  Slice: ({ attrs }, [x]) => [slice(x!, attrs.axis, attrs.start, attrs.end)],
+  ChannelShuffle: ({ attrs }, [x]) => [channelShuffle(x!, attrs.groups)],
+  Pad: ({ attrs }, [x]) => [pad(x!, attrs.pads)],
+  MaxPool: ({ attrs }, [x]) => [pool(x!, attrs, (values) => Math.max(...values))],
+  AveragePool: ({ attrs }, [x]) => {
+    const window = attrs.kernel_shape[0] * attrs.kernel_shape[1];
+    const count = (values: readonly number[]): number => (attrs.count_include_pad ? window : values.length);
+    return [pool(x!, attrs, (values) => values.reduce((a, b) => a + b, 0) / count(values))];
   },
   GlobalAveragePool: (_, [x]) => {
     const { n, c, positions } = channelsOf(x!);
@@ -98,6 +121,7 @@ export const RULES: { readonly [K in OpKind]: Rule<K> } = {
     });
     return [y];
   },
+  ReduceMean: (node, [x]) => [reduceMean(x!, node.attrs.axes, OPS.ReduceMean.infer(node, [x!.shape], () => [])[0]!)],
   Flatten: (_, [x]) => [{ shape: [x!.shape[0]!, x!.data.length / x!.shape[0]!], data: x!.data }],
   Gemm: ({ params }, [x], { state }) => [linear(x!, state(params.weight!), state(params.bias!))],
   Softmax: (_, [x]) => [map(logSoftmax(x!), Math.exp)],

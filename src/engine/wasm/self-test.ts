@@ -66,7 +66,7 @@ export function selfTestCases(): SelfTestCase[] {
     dims: { N: 1, H: 37, W: 41 },
     feeds: { image },
   };
-  return [training, inference, otherTraining(), distillation(), otherOps()];
+  return [training, inference, otherTraining(), distillation(), otherOps(), baselineOps()];
 }
 
 /** A training step with what a MobileOne's own does not have: a dense convolution behind another, another optimizer. */
@@ -126,7 +126,7 @@ function distillation(): SelfTestCase {
   };
 }
 
-/** Ops that a MobileOne does not use. */
+/** Forms of a MobileOne's ops that it does not use itself. */
 function otherOps(): SelfTestCase {
   const g = graphBuilder('other');
   const x = g.input('input', ['N', 24, 'H', 'W']);
@@ -135,6 +135,27 @@ function otherOps(): SelfTestCase {
   const product = g.op('Mul', 'product', [g.op('Relu', 'relu', [sum], {}), x], {});
   const pooled = g.op('Flatten', 'flat', [g.op('GlobalAveragePool', 'pool', [product], {})], {});
   const graph = g.build({ product, soft: g.op('Softmax', 'soft', [pooled], {}) });
+  const state = initialState(graph, 3);
+  return { graph, state, dims: { N: 1, H: 7, W: 9 }, feeds: { input: noise([1, 24, 7, 9], 4) } };
+}
+
+/** Ops of the networks that a MobileOne is compared with. */
+function baselineOps(): SelfTestCase {
+  const g = graphBuilder('baseline');
+  const x = g.input('input', ['N', 24, 'H', 'W']);
+  g.declare({ slope: { shape: [24, 1, 1], role: 'weight' } });
+  let y = g.op('PRelu', 'prelu', [x], {}, { slope: 'slope' });
+  for (const kind of ['HardSigmoid', 'HardSwish', 'Swish', 'Gelu'] as const)
+    y = g.op('Add', `${kind}.sum`, [g.op(kind, kind, [y], {}), x], {});
+  const [first, second] = g.split('split', g.op('Clip', 'clip', [y], { min: 0, max: 6 }), [11, 13]) as [string, string];
+  const shuffled = g.op('ChannelShuffle', 'shuffle', [g.op('Concat', 'concat', [second, first], { axis: 1 })], {
+    groups: 2,
+  });
+  const padded = g.op('Pad', 'pad', [shuffled], { pads: [1, 0, 0, 1] });
+  const window = { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] } as const;
+  const largest = g.op('MaxPool', 'max', [padded], window);
+  const means = g.op('AveragePool', 'means', [padded], { ...window, count_include_pad: false });
+  const graph = g.build({ largest, means });
   const state = initialState(graph, 3);
   return { graph, state, dims: { N: 1, H: 7, W: 9 }, feeds: { input: noise([1, 24, 7, 9], 4) } };
 }

@@ -8,6 +8,7 @@ import { withPreprocess } from '../../../src/models/preprocess.ts';
 import type { LossOptions } from '../../../src/step/losses.ts';
 import type { OptimizerOptions } from '../../../src/step/optimizers.ts';
 import { expectAgreement, runOn, type Setup } from './agreement.ts';
+import { inferenceCases } from './inference-ops.ts';
 import { lively, noise, repConvModel, stepCase } from './models.ts';
 
 /** Both ways to train a pointwise RepConv. */
@@ -202,6 +203,13 @@ export const ENGINE_PROPERTIES: readonly EngineProperty[] = [
       const graph = withPreprocess(model, { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] });
       const image = { shape: [2, 41, 38, 3], data: new Uint8Array(2 * 41 * 38 * 3).map((_, i) => (i * 7919) % 256) };
       await expectAgreement(on, { graph, dims: { N: 2, H: 41, W: 38 }, feeds: { image }, state: lively(model, 5) });
+    },
+  },
+
+  {
+    name: 'inference: activations, windows, parts of channels, gates, depthwise kernels of any size',
+    async check(on) {
+      for (const one of inferenceCases()) await expectAgreement(on, one);
     },
   },
 ];

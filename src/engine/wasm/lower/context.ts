@@ -97,3 +97,13 @@ export function fusedReluGrad(context: LowerContext, node: Node): boolean {
   const reader = context.onlyReader(node.outputs[0]!);
   return reader?.kind === 'ReluGrad' && reader.inputs[0] === node.inputs[0] && reader.inputs[1] === node.outputs[0];
 }
+
+/** Throws that the wasm engine can't run a node as it is: `what` it can, after "the wasm engine". */
+export function refuse(node: Node, what: string): never {
+  throw new TypeError(`node "${node.name}" (${node.kind}): the wasm engine ${what}`);
+}
+
+/** Whether the two inputs of a node have the same shape. */
+export function sameSizes({ shapes }: LowerContext, node: Node): boolean {
+  return String(shapes.get(node.inputs[0]!)) === String(shapes.get(node.inputs[1]!));
+}

@@ -1,8 +1,10 @@
-/** How each op kind of a network that answers becomes instructions: one table. Those of training are in rules.ts. */
+/** How each op kind of a MobileOne that answers becomes instructions: one table. Those of training are in rules.ts. */
+import * as kinds from '../../../../kernels/activation-kinds.ts';
 import * as op from '../../../../kernels/opcodes.ts';
 import type { NodeOf } from '../../../graph/graph.ts';
 import type { OpKind } from '../../../graph/kinds.ts';
 import { pad8 } from '../layout.ts';
+import { activation } from './activation.ts';
 import {
   floats,
   fusedRelu,
@@ -10,7 +12,9 @@ import {
   inputToOverwrite,
   type LowerContext,
   makeOutput,
+  refuse,
   rows,
+  sameSizes,
   type Value,
 } from './context.ts';
 import { lowerConv, lowerLinear } from './linear.ts';
@@ -34,6 +38,13 @@ export const elementwise =
     const y = makeOutput(context, node.outputs[0]!, inputToOverwrite(context, node as never, floats(values[0]!)));
     context.emitter.emit(opcode, ...refs, y.ref, floats(y));
   };
+
+/** The mean over the positions of each image. */
+export function lowerMean(context: LowerContext, node: NodeOf<'GlobalAveragePool'> | NodeOf<'ReduceMean'>): void {
+  const x = inputOf(context, node, 0);
+  const y = makeOutput(context, node.outputs[0]!);
+  context.emitter.emit(op.AVERAGE_POOL, x.ref, y.ref, x.n, x.h * x.w, x.stride);
+}
 
 /** Enough for every fused model, and for one whose branches run one by one. */
 export const INFERENCE_RULES: Rules = {
@@ -69,23 +80,22 @@ export const INFERENCE_RULES: Rules = {
     if (fused) alias(context, node.outputs[0]!, x);
     else elementwise(op.RELU, [0])(context, node as never);
   },
-  Sigmoid: (context, node) => {
-    const x = inputOf(context, node, 0);
-    const y = makeOutput(context, node.outputs[0]!);
-    context.emitter.emit(op.SIGMOID, x.ref, y.ref, rows(x), x.stride, x.c);
+  Sigmoid: activation(kinds.SIGMOID),
+  Add: (context, node) => {
+    if (!sameSizes(context, node)) refuse(node, 'adds tensors of the same shape only');
+    elementwise(op.ADD, [0, 1])(context, node as never);
   },
-  Add: elementwise(op.ADD, [0, 1]),
   Mul: (context, node) => {
-    const [a, b] = [inputOf(context, node, 0), inputOf(context, node, 1)];
-    if (a.h * a.w === b.h * b.w) return elementwise(op.MUL, [0, 1])(context, node as never);
+    if (sameSizes(context, node)) return elementwise(op.MUL, [0, 1])(context, node as never);
+    const [a, b] = [inputOf(context, node, 0), inputOf(context, node, 1)].toSorted((p, q) => floats(q) - floats(p)) as [
+      Value,
+      Value,
+    ];
+    if (a.n !== b.n || a.c !== b.c || b.h * b.w > 1) refuse(node, 'multiplies by [N, C, 1, 1] or the same shape only');
     const y = makeOutput(context, node.outputs[0]!);
     context.emitter.emit(op.MUL_CHANNELS, a.ref, b.ref, y.ref, a.n, a.h * a.w, a.stride);
   },
-  GlobalAveragePool: (context, node) => {
-    const x = inputOf(context, node, 0);
-    const y = makeOutput(context, node.outputs[0]!);
-    context.emitter.emit(op.AVERAGE_POOL, x.ref, y.ref, x.n, x.h * x.w, x.stride);
-  },
+  GlobalAveragePool: lowerMean,
   Flatten: (context, node) => {
     const x = inputOf(context, node, 0);
     if (x.h * x.w > 1) throw new TypeError(`node "${node.name}": the wasm engine flattens [N, C, 1, 1] only`);

@@ -62,6 +62,9 @@ function addNode(
       add(node.params.weight, (shape) => denseLayout(shape, pad8(shape[1]!), pad8(shape[1]!)));
       add(node.params.bias, vector);
       break;
+    case 'PRelu':
+      add(node.params.slope, vector);
+      break;
     case 'BatchNormalization':
       for (const role of ['weight', 'bias', 'running_mean', 'running_var']) add(node.params[role], vector);
       break;

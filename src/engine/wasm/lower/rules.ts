@@ -1,5 +1,6 @@
-/** How each op kind becomes instructions: one table, begun in inference-rules.ts. */
+/** How each op kind becomes instructions: one table, begun in inference-rules.ts and baseline-rules.ts. */
 import * as op from '../../../../kernels/opcodes.ts';
+import { BASELINE_RULES } from './baseline-rules.ts';
 import { floats, inputOf, makeOutput, type Value } from './context.ts';
 import { lowerDenseForward, lowerDenseGrad } from './dense.ts';
 import { lowerDepthwiseForward, lowerDepthwiseGrad } from './depthwise.ts';
@@ -11,6 +12,7 @@ import { lowerAccumulateGrad, lowerAdamW, lowerClipGradNorm, lowerEma, lowerSgd 
 
 export const RULES: Rules = {
   ...INFERENCE_RULES,
+  ...BASELINE_RULES,
   RepConv: (context, node) => {
     if (node.attrs.groups > 1) lowerDepthwiseForward(context, node);
     else if (prefersExplicit(context, node)) lowerExplicitForward(context, node);
