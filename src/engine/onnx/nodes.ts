@@ -75,10 +75,8 @@ export function castNode(name: string, input: string, output: string, to: 'float
 }
 
 /** A number in the type of the values beside it. */
-const scalarOf = (value: number, half: boolean): OnnxTensor => ({
-  shape: [],
-  data: half ? toFloat16([value]) : Float32Array.of(value),
-});
+const scalarOf = (value: number, half: boolean): OnnxTensor =>
+  half ? { shape: [], data: toFloat16([value]) } : { shape: [], data: Float32Array.of(value) };
 
 /** A constant of 64-bit integers, which ONNX wants for shapes and places. */
 const integers = (name: string, values: readonly number[]): OnnxNode => ({
