@@ -21,7 +21,7 @@ export async function describeOnnx(bytes: Uint8Array, name: string): Promise<Des
   const form = metadata['mobileone.form'];
   const labels = parsed(metadata['mobileone.labels']);
   const preprocessing = parsed(metadata['mobileone.preprocessing']) as Preprocessing | undefined;
-  if (!Array.isArray(labels) || !(preprocessing && preprocessing.size > 0) || (form !== 'train' && form !== 'fused'))
+  if (!Array.isArray(labels) || !isPreprocessing(preprocessing) || (form !== 'train' && form !== 'fused'))
     throw new UserError(
       `${name} doesn't say which classes it knows and how images are prepared for it.`,
       'Only files written by mobileone export carry that.',
@@ -44,6 +44,14 @@ export async function describeOnnx(bytes: Uint8Array, name: string): Promise<Des
       precision,
     },
   };
+}
+
+const areNumbers = (value: unknown): value is number[] => Array.isArray(value) && value.every(Number.isFinite);
+
+function isPreprocessing(value: Preprocessing | undefined): value is Preprocessing {
+  if (typeof value !== 'object' || value === null) return false;
+  const { size, cropPct, mean, std } = value;
+  return size > 0 && cropPct > 0 && areNumbers(mean) && areNumbers(std) && mean.length === std.length;
 }
 
 function parsed(text: string | undefined): unknown {
