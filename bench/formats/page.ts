@@ -56,7 +56,7 @@ export function appleCells(rows: readonly AppleRow[]): Cells {
       what,
       `${sameClass} of ${photos}`,
       probability.toExponential(1),
-      formula.toExponential(1),
+      formula === null ? 'not asked: takes bytes only' : formula.toExponential(1),
       formulaBound.toExponential(1),
       verdict(passed),
     ]),
