@@ -5,6 +5,7 @@ import type { Tensor } from '../../src/core/tensor.ts';
 import { softmax, topK } from '../../src/evaluate/metrics.ts';
 import type { ExportOptions, Format, Precision } from '../../src/export/format.ts';
 import { evalImage } from '../../src/images/decode-node.ts';
+import { asPlanes } from '../../src/images/planes.ts';
 import { withPreprocess } from '../../src/models/preprocess.ts';
 import { formRunner } from '../../src/reparam/prove.ts';
 import { APPLE, type FormatSubject } from './subjects.ts';
@@ -21,8 +22,7 @@ export interface AppleRow {
   readonly sameClass: number;
   /** Largest difference of a probability among the best five. */
   readonly probability: number;
-  /** Largest difference of the first ten logits of the formula. */
-  /** Null where it was not asked. */
+  /** Largest difference of the first ten logits of the formula; null where it was not asked. */
   readonly formula: number | null;
   readonly formulaBound: number;
   readonly passed: boolean;
@@ -43,8 +43,8 @@ interface Asked {
   readonly fractions?: (images: Tensor) => Promise<Tensor>;
 }
 
-/** Formats whose runners take images with fractions; the others run on bytes only (a picture, a page), and are not asked the formula. */
-const TAKES_FRACTIONS: ReadonlySet<string> = new Set(['onnx', 'tflite']);
+/** Formats whose preprocessing may be outside; the others take bytes only and are not asked the formula. */
+const TAKES_FRACTIONS: ReadonlySet<string> = new Set(['onnx', 'tflite', 'coreml']);
 
 /** Asks the engine and every format; `folder` holds the weights and, beside it, the photos. */
 export async function* appleRows(
@@ -78,10 +78,9 @@ export async function* appleRows(
 
   const inside = formRunner(engine, { ...model, graph: withPreprocess(model.graph, model.preprocessing) });
   const plain = formRunner(engine, model);
-  const { mean, std } = model.preprocessing;
   yield await row(engine.name, 'fp32', {
     bytes: (images) => inside.logits(images),
-    fractions: (images) => plain.logits(normalized(images, mean, std)),
+    fractions: (images) => plain.logits(asPlanes(images, model.preprocessing)),
   });
   await inside.dispose();
   await plain.dispose();
@@ -112,14 +111,4 @@ function formulaImage(size: number, { mean, std }: { mean: readonly number[]; st
     return 255 * (Math.sin(0.013 * h + 0.017 * w + c) * std[c]! + mean[c]!);
   });
   return { shape: [1, size, size, 3], data };
-}
-
-/** `[1, H, W, 3]` of 0 … 255 as `[1, 3, H, W]`, normalized. */
-function normalized({ shape, data }: Tensor, mean: readonly number[], std: readonly number[]): Tensor {
-  const [, h, w] = shape as [number, number, number];
-  const planes = Float32Array.from({ length: data.length }, (_, i) => {
-    const [c, at] = [Math.floor(i / (h * w)), i % (h * w)];
-    return (data[3 * at + c]! / 255 - mean[c]!) / std[c]!;
-  });
-  return { shape: [1, 3, h, w], data: planes };
 }

@@ -7,7 +7,8 @@ import type { Tensor } from '../../core/tensor.ts';
 import { type CoremlModel, fromCoreml } from '../../engine/coreml/from-coreml.ts';
 import { type Engine, loadState } from '../../engine/engine.ts';
 import type { Graph } from '../../graph/graph.ts';
-import { withPreprocess } from '../../models/preprocess.ts';
+import { asPlanes } from '../../images/planes.ts';
+import type { Preprocessing } from '../../images/preprocess.ts';
 import type { Runner, RunnerOptions } from '../format.ts';
 
 /** Opens the files under `main` on the engine `wasm` (default) or `reference` (float64). */
@@ -17,12 +18,15 @@ export async function openCoreml(
   { threads, runtime = 'wasm' }: RunnerOptions = {},
 ): Promise<Runner> {
   const model = await fromCoreml(files, main);
-  const graph = takesBytes(model);
+  const graph = classifierOf(model);
+  const normalization = normalizationOf(model);
   const engine = await openEngine(runtime, threads);
   const program = await engine.compile(graph, { dims: {} });
   loadState(program, model.state);
   const [{ name, shape }] = graph.inputs as [Graph['inputs'][0]];
-  const one = shape.slice(1) as number[];
+  const [a, b, c] = shape.slice(1) as [number, number, number];
+  // Pictures come as [H, W, C]; numbers are planes.
+  const one = normalization ? [b, c, a] : [a, b, c];
   return {
     description:
       `the file's program read back and computed by mobileone's ${engine.name} engine ` +
@@ -37,7 +41,8 @@ export async function openCoreml(
       const rows: Tensor[] = [];
       for (let i = 0; i < n; i++) {
         const image = { shape: [1, ...one], data: data.slice(i * length, (i + 1) * length) };
-        rows.push((await program.run({ [name]: image })).logits!);
+        const feed = normalization ? asPlanes(image, normalization) : image;
+        rows.push((await program.run({ [name]: feed })).logits!);
       }
       const classes = rows[0]?.shape[1] ?? 0;
       const logits = new Float32Array(n * classes);
@@ -61,24 +66,28 @@ async function openEngine(runtime: string, threads: number | undefined): Promise
   return await nodeWasmEngine(threads === undefined ? {} : { threads });
 }
 
-/** The graph from bytes to logits: a file that takes normalized numbers says in its metadata how they are made. */
-function takesBytes({ graph, description }: CoremlModel): Graph {
+/** The graph from pictures, or from normalized numbers, to logits. */
+function classifierOf({ graph }: CoremlModel): Graph {
   const { logits } = graph.outputs;
   if (logits === undefined)
     throw new UserError('The file has no output "logits".', 'Check that it is an exported model.');
-  const classifier = { ...graph, outputs: { logits } };
-  if (graph.inputs[0]!.dtype === 'uint8') return classifier;
+  return { ...graph, outputs: { logits } };
+}
+
+/** How pictures become the numbers that a file takes, by its metadata; undefined for a file that takes pictures. */
+function normalizationOf({ graph, description }: CoremlModel): Pick<Preprocessing, 'mean' | 'std'> | undefined {
+  const [{ name, dtype, shape }] = graph.inputs as [Graph['inputs'][0]];
+  if (dtype === 'uint8') return undefined;
   const preprocessing = parsed(description.metadata?.userDefined?.['mobileone.preprocessing']);
-  const [, channels] = graph.inputs[0]!.shape;
   const numbers = (value: unknown): number[] =>
-    Array.isArray(value) && value.length === channels && value.every(Number.isFinite) ? value : [];
+    Array.isArray(value) && value.length === shape[1] && value.every(Number.isFinite) ? value : [];
   const { mean, std } = { mean: numbers(preprocessing.mean), std: numbers(preprocessing.std) };
-  if (mean.length === 0 || std.length === 0 || graph.inputs[0]!.name !== 'input')
+  if (mean.length === 0 || std.length === 0 || name !== 'input')
     throw new UserError(
       "The file doesn't say how pictures are normalized for it (mobileone.preprocessing in its metadata).",
       'Export it again.',
     );
-  return withPreprocess(classifier, { mean, std });
+  return { mean, std };
 }
 
 function parsed(text: string | undefined): Record<string, unknown> {

@@ -2,6 +2,7 @@
 import { UserError } from '../../core/errors.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import { type OrtRuntime, openOnnx } from '../../engine/onnx/session-node.ts';
+import { asPlanes } from '../../images/planes.ts';
 import type { Preprocessing } from '../../images/preprocess.ts';
 import type { ExportOptions, Runner, RunnerOptions } from '../format.ts';
 import { type DescribedFile, describeOnnx } from './describe.ts';
@@ -69,17 +70,5 @@ export function asInput(
   }: { options: Pick<ExportOptions, 'layout' | 'preprocessing'>; preprocessing: Preprocessing },
 ): Tensor {
   if (options.preprocessing && options.layout === 'nhwc') return images;
-  const [n, h, w, c] = images.shape as [number, number, number, number];
-  const { mean, std } = preprocessing;
-  const data = options.preprocessing ? new Uint8Array(images.data.length) : new Float32Array(images.data.length);
-  for (let i = 0; i < images.data.length; i++) {
-    const channel = i % c;
-    const position = Math.floor(i / c);
-    const image = Math.floor(position / (h * w));
-    const value = images.data[i]!;
-    data[(image * c + channel) * h * w + (position % (h * w))] = options.preprocessing
-      ? value
-      : (value / 255 - mean[channel]!) / std[channel]!;
-  }
-  return { shape: [n, c, h, w], data };
+  return asPlanes(images, options.preprocessing ? undefined : preprocessing);
 }
