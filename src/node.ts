@@ -27,6 +27,7 @@ export { hasRuntime, type OnnxSession, openOnnx, ortEngine } from './engine/ort-
 export { nodeWasmEngine, type WasmOptions } from './engine/wasm/node.ts';
 export { type Evaluation, evaluate, mostConfused, worstMistakes } from './evaluate/evaluate.ts';
 export { type Bundle, type BundledFile, type BundleOptions, writeBundle } from './export/bundle-node.ts';
+export { type Check, type CheckOptions, checkFiles } from './export/check-files.ts';
 export { COREML } from './export/coreml/format.ts';
 export {
   type ExportedModel,
@@ -41,7 +42,6 @@ export { FORMATS, formatNamed, formatOf } from './export/formats-node.ts';
 export { ONNX } from './export/onnx/format-node.ts';
 export { openTfliteClassifier, type TfliteClassifier } from './export/tflite/classifier-node.ts';
 export { TFLITE } from './export/tflite/format-node.ts';
-export { type VerifyOptions, verifyFiles } from './export/verify.ts';
 export { type Finding, type Verification, verifyBundle } from './export/verify-bundle-node.ts';
 export { decodeImage, evalImage } from './images/decode-node.ts';
 export { DEFAULT_PREPROCESSING, type Preprocessing } from './images/preprocess.ts';

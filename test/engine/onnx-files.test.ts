@@ -4,11 +4,11 @@ import type { ModelFile } from '../../src/checkpoint/model-file.ts';
 import type { StateDict, Tensor } from '../../src/core/tensor.ts';
 import { decodeOnnx } from '../../src/engine/onnx/encode.ts';
 import { createReferenceEngine } from '../../src/engine/reference/engine.ts';
+import { checkFiles } from '../../src/export/check-files.ts';
 import { type ExportedModel, type ExportOptions, FORMAT_BOUNDS } from '../../src/export/format.ts';
 import { FORMATS, formatOf } from '../../src/export/formats-node.ts';
 import { ONNX } from '../../src/export/onnx/format-node.ts';
 import { ONNX_RUNTIMES } from '../../src/export/onnx/runner-node.ts';
-import { verifyFiles } from '../../src/export/verify.ts';
 import { withPreprocess } from '../../src/models/preprocess.ts';
 import { fuse } from '../../src/reparam/fuse.ts';
 import { compareLogits, formRunner, summarize } from '../../src/reparam/prove.ts';
@@ -94,23 +94,18 @@ test('sums over many large values stay finite in half precision', async () => {
   const size = 256;
   const model = { ...train, state, preprocessing: { ...preprocessing, size } };
   const exported = await encoded({ precision: 'fp16' }, model);
-  const runner = await ONNX.open!(exported.files, exported.main);
-  const proof = await verifyFiles(runner, exported, engine, [photos([1, size, size, 3])]);
-  expect(proof.passed).toBe(true);
+  const { checks } = await checkFiles([{ format: ONNX, exported }], exported, { engine }, [photos([1, size, size, 3])]);
+  expect(checks).toMatchObject([{ proof: { passed: true } }]);
 });
 
 test('a file that belongs to other weights is refused', async () => {
   const exported = await encoded();
   const bias = { shape: [7], data: new Float32Array(7).map((_, i) => 0.01 * i) };
   const state = new Map([...exported.state, ['head.fc.bias', bias]]);
-  const check = verifyFiles(
-    await ONNX.open!(exported.files, exported.main),
-    { ...exported, state },
-    engine,
-    images.slice(0, 1),
-  );
+  const files = [{ format: ONNX, exported }];
+  const check = checkFiles(files, { ...exported, state }, { engine }, images.slice(0, 1));
   await expect(check).rejects.toThrow(/does not compute what the model computes/);
-  const none = verifyFiles(await ONNX.open!(exported.files, exported.main), exported, engine, []);
+  const none = checkFiles(files, exported, { engine }, []);
   await expect(none).rejects.toThrow(/no images/);
 });
 
