@@ -27,7 +27,7 @@ export interface BundleSize {
 }
 
 /** Bytes that docs/embedding.md promises a page not to exceed. */
-export const PROMISED: Bytes = { raw: 100_000, gzip: 36_000 };
+export const PROMISED: Bytes = { raw: 95_000, gzip: 35_000 };
 
 const ENTRY = 'app';
 const APP = "import { load } from 'mobileone/web'; globalThis.load = load;";

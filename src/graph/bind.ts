@@ -2,7 +2,8 @@
 import type { Shape } from '../core/tensor.ts';
 import type { Dim, Graph, Node, NodeOf } from './graph.ts';
 import type { OpKind } from './kinds.ts';
-import { OPS, type OpRule, paramShape } from './ops.ts';
+import { OPS } from './ops.ts';
+import { type OpRule, type OpTable, paramShape } from './shape-rules.ts';
 
 /** Sizes of the named dimensions, e.g. `{ N: 32, H: 224, W: 224 }`. */
 export type Dims = Readonly<Record<string, number>>;
@@ -30,6 +31,11 @@ function bindDim(dim: Dim, dims: Dims, input: string): number {
  * Throws a TypeError naming the offending node.
  */
 export function bind(graph: Graph, dims: Dims): BoundGraph {
+  return bindBy(OPS, graph, dims);
+}
+
+/** Like `bind`, by the rules of a table: a page that only classifies is spared the others. */
+export function bindBy(ops: OpTable, graph: Graph, dims: Dims): BoundGraph {
   const shapes = new Map<string, Shape>();
   for (const { name, shape } of graph.inputs) {
     shapes.set(
@@ -37,14 +43,14 @@ export function bind(graph: Graph, dims: Dims): BoundGraph {
       shape.map((dim) => bindDim(dim, dims, name)),
     );
   }
-  for (const node of graph.nodes) bindNode(graph, node, shapes);
+  for (const node of graph.nodes) bindNode(ops, graph, node, shapes);
   for (const [output, value] of Object.entries(graph.outputs)) {
     if (!shapes.has(value)) throw new TypeError(`output "${output}": no node makes the value "${value}"`);
   }
   return { graph, shapes };
 }
 
-function bindNode(graph: Graph, node: Node, shapes: Map<string, Shape>): void {
+function bindNode(ops: OpTable, graph: Graph, node: Node, shapes: Map<string, Shape>): void {
   const fail = (message: string): never => {
     throw new TypeError(`node "${node.name}" (${node.kind}): ${message}`);
   };
@@ -52,9 +58,10 @@ function bindNode(graph: Graph, node: Node, shapes: Map<string, Shape>): void {
   for (const name of Object.values(node.params)) {
     if (!graph.params[name]) fail(`parameter "${name}" is not declared`);
   }
+  const rule = (ops[node.kind] as OpRule<OpKind> | undefined) ?? fail('this kind is not known here');
   let outputs: Shape[] = [];
   try {
-    outputs = ruleOf(node).infer(node, inputs, (role) => paramShape(graph.params, node, role));
+    outputs = rule.infer(node as never, inputs, (role) => paramShape(graph.params, node, role));
   } catch (error) {
     fail((error as Error).message);
   }

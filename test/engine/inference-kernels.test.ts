@@ -8,6 +8,8 @@ import { RULES } from '../../src/engine/wasm/lower/rules.ts';
 import { nodeKernels } from '../../src/engine/wasm/node.ts';
 import type { KernelExports, Kernels } from '../../src/engine/wasm/platform.ts';
 import { selfTestCases } from '../../src/engine/wasm/self-test.ts';
+import { INFERENCE_OPS } from '../../src/graph/inference-ops.ts';
+import { OPS } from '../../src/graph/ops.ts';
 import { updatesParameters } from '../../src/graph/state.ts';
 import { fuse } from '../../src/reparam/fuse.ts';
 
@@ -17,6 +19,7 @@ function kernelsOf(build: string, rules: Rules): Kernels {
   const file = new URL(`../../dist/kernels/${build}.wasm`, import.meta.url);
   const module = new WebAssembly.Module(readFileSync(file));
   return {
+    ops: rules === INFERENCE_RULES ? INFERENCE_OPS : OPS,
     rules,
     description: build,
     tuning: '',

@@ -7,6 +7,7 @@ import { RULES } from '../../src/engine/wasm/lower/rules.ts';
 import { nodeWasmEngine } from '../../src/engine/wasm/node.ts';
 import type { KernelExports } from '../../src/engine/wasm/platform.ts';
 import { graphBuilder } from '../../src/graph/build.ts';
+import { OPS } from '../../src/graph/ops.ts';
 import { mobileOne } from '../../src/models/mobileone.ts';
 import { RANDOM_SHARE } from '../rounds.ts';
 import { runOn } from './cases/agreement.ts';
@@ -45,6 +46,7 @@ test('the tile, chosen by timing when a process starts, changes no bit', async (
   const withTile = (rows: 4 | 6): Engine =>
     makeWasmEngine(
       {
+        ops: OPS,
         rules: RULES,
         description: 'test',
         tuning: `${rows}×8 tile`,

@@ -1,6 +1,6 @@
 /** Windows over `[N, C, H, W]`: the largest value, or the mean. */
 import type { PoolAttrs } from '../../graph/kinds.ts';
-import { convLength } from '../../graph/ops.ts';
+import { convLength } from '../../graph/shape-rules.ts';
 import { type Array64, zeros } from './array.ts';
 
 /** What `reduce` makes of the values of each window; padding is not among them. */

@@ -1,7 +1,7 @@
 /** RepConv, branch by branch as the paper defines it (§3.2): conv → BN for each branch, summed. */
 import type { RepConvAttrs } from '../../graph/kinds.ts';
-import { convLength } from '../../graph/ops.ts';
 import { type Branch, branchesOf } from '../../graph/rep-conv.ts';
+import { convLength } from '../../graph/shape-rules.ts';
 import { type Array64, add, zeros } from './array.ts';
 import { batchStatistics, fixedNormalizeGrad, normalize, normalizeGrad, updateRunning } from './batch-norm.ts';
 import { type ConvGeometry, conv, convGrad } from './conv.ts';

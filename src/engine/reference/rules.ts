@@ -2,7 +2,8 @@
 import type { Graph, NodeOf } from '../../graph/graph.ts';
 import { learnableParams } from '../../graph/graph.ts';
 import type { ConvAttrs, OpKind } from '../../graph/kinds.ts';
-import { convLength, OPS } from '../../graph/ops.ts';
+import { OPS } from '../../graph/ops.ts';
+import { convLength } from '../../graph/shape-rules.ts';
 import { gelu, hardSigmoid, sigmoid } from './activations.ts';
 import { type Array64, channelsOf, map, planesOf, zeros } from './array.ts';
 import { normalize } from './batch-norm.ts';

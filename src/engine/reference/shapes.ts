@@ -1,6 +1,6 @@
 /** Ops that move elements, or combine those of two shapes. */
 import { type Shape, sizeOf } from '../../core/tensor.ts';
-import { broadcastShape } from '../../graph/ops.ts';
+import { broadcastShape } from '../../graph/shape-rules.ts';
 import { type Array64, zeros } from './array.ts';
 
 /** Step in the data for a step along each axis. */

@@ -1,4 +1,6 @@
 /** Chooses the kernels for this machine: the fastest build that computes right. */
+
+import { OPS } from '../../graph/ops.ts';
 import { type CompiledKernels, compileKernels, HAS_REVECTORIZER, type SimdBuild } from './compile-node.ts';
 import { RULES } from './lower/rules.ts';
 import type { Kernels } from './platform.ts';
@@ -59,6 +61,7 @@ function candidates(kernels: CompiledKernels): Candidate<CompiledKernels>[] {
 
 function describe({ kernels, tile, instantiate }: Candidate<CompiledKernels>, note = ''): Kernels {
   return {
+    ops: OPS,
     rules: RULES,
     description: FEATURES[kernels.build] + note,
     tuning: `${tile}×${kernels.build === 'wide' ? 16 : 8} tile`,

@@ -54,6 +54,7 @@ export function makeWasmEngine(kernels: Kernels, defaultThreads: number): Engine
       throw new UserError(`The engine has 1 thread here: ${kernels.obstacle}.`, 'Leave threads at auto.');
     const { dims, repConv, recompute = 'auto', memoryLimit = MAX_MEMORY_BYTES } = options;
     return {
+      ops: kernels.ops,
       rules: kernels.rules,
       dims,
       repConv,

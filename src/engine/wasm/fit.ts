@@ -1,7 +1,8 @@
 /** Finds a plan of a program that fits: instructions and memory, none allocated. A matter of milliseconds. */
 import { INSTRUCTION_WORDS } from '../../../kernels/opcodes.ts';
-import { type BoundGraph, bind, type Dims } from '../../graph/bind.ts';
+import { type BoundGraph, bindBy, type Dims } from '../../graph/bind.ts';
 import type { Graph } from '../../graph/graph.ts';
+import type { OpTable } from '../../graph/shape-rules.ts';
 import { type MemoryPlan, type RecomputeChoice, type RepConvChoice, TooLargeError } from '../engine.ts';
 import type { Rules } from './lower/inference-rules.ts';
 import { type Lowered, lower } from './lower/lower.ts';
@@ -11,6 +12,7 @@ import { MAX_MEMORY_BYTES, planMemory } from './memory.ts';
 const RECOMPUTE_ABOVE_BYTES = 2 ** 31;
 
 export interface FitOptions {
+  readonly ops: OpTable;
   readonly rules: Rules;
   readonly dims: Dims;
   readonly threads: number;
@@ -47,7 +49,7 @@ function planWith(bound: BoundGraph, { rules, threads, repConv = 'auto' }: FitOp
 /** Plans in the order in which they are to be tried. */
 function* plansOf(graph: Graph, options: FitOptions): Generator<Plan> {
   const { recompute } = options;
-  const bound = bind(graph, options.dims);
+  const bound = bindBy(options.ops, graph, options.dims);
   const kept = recompute === 'depthwise' ? undefined : planWith(bound, options, false);
   const first = kept && (recompute === 'never' || kept.total <= RECOMPUTE_ABOVE_BYTES) ? kept : undefined;
   if (first) yield first;

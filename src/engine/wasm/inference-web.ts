@@ -1,4 +1,6 @@
 /** The wasm engine in a browser, for inference alone: its kernels are a part of the bundle, so that no file must be served beside. */
+
+import { INFERENCE_OPS } from '../../graph/inference-ops.ts';
 import type { Engine, Threads } from '../engine.ts';
 import { INFERENCE_RULES } from './lower/inference-rules.ts';
 import { openWebEngine, type WebBuild } from './open-web.ts';
@@ -16,5 +18,5 @@ async function readKernels(build: WebBuild): Promise<Uint8Array<ArrayBuffer>> {
 
 /** Opens the engine in a page or worker; it runs no training step. */
 export async function webInferenceEngine(threads: Threads): Promise<Engine> {
-  return await openWebEngine({ rules: INFERENCE_RULES, read: readKernels }, { threads });
+  return await openWebEngine({ ops: INFERENCE_OPS, rules: INFERENCE_RULES, read: readKernels }, { threads });
 }

@@ -1,5 +1,6 @@
 /** Opens the wasm engine in a browser: the build that it runs, the tile, the threads. */
 import { UserError } from '../../core/errors.ts';
+import type { OpTable } from '../../graph/shape-rules.ts';
 import { type Engine, type Threads, threadsOf } from '../engine.ts';
 import { makeWasmEngine } from './engine.ts';
 import type { Rules } from './lower/inference-rules.ts';
@@ -12,6 +13,7 @@ export type WebBuild = 'baseline' | 'relaxed';
 
 export interface WebKernels {
   /** What they have instructions for. */
+  readonly ops: OpTable;
   readonly rules: Rules;
   /** Bytes of a build. */
   read(build: WebBuild): Promise<BufferSource>;
@@ -44,7 +46,7 @@ function knows(build: WebBuild): boolean {
 
 /** Opens the engine on the build that this browser runs fastest, or the one asked for. */
 export async function openWebEngine(
-  { rules, read }: WebKernels,
+  { ops, rules, read }: WebKernels,
   { threads = 'auto', simd = 'auto' }: { readonly threads?: Threads; readonly simd?: 'auto' | WebBuild },
 ): Promise<Engine> {
   if (!knows('baseline'))
@@ -70,6 +72,7 @@ export async function openWebEngine(
   const obstacle = await obstacleToThreads();
   const fromOutside = 'document' in globalThis && !obstacle;
   const kernels: Kernels = {
+    ops,
     rules,
     description: `${FEATURES[build]}, 128 bit${obstacle && wanted > 1 ? `, 1 thread: ${obstacle}` : ''}`,
     tuning: `${tile}×8 tile`,

@@ -2,6 +2,7 @@
 
 import type { Dims } from '../../graph/bind.ts';
 import type { Graph } from '../../graph/graph.ts';
+import { OPS } from '../../graph/ops.ts';
 import type { MemoryPlan, RepConvChoice } from '../engine.ts';
 import { prepareGraph } from './engine.ts';
 import { choosePlan, memoryOf } from './fit.ts';
@@ -22,7 +23,15 @@ export interface PlanOptions {
 
 /** Plans a graph as it would be compiled, however large it is. */
 export function planProgram(graph: Graph, { dims, threads, repConv }: PlanOptions): ProgramPlan {
-  const options = { rules: RULES, dims, threads, repConv, recompute: 'auto', memoryLimit: MAX_MEMORY_BYTES } as const;
+  const options = {
+    ops: OPS,
+    rules: RULES,
+    dims,
+    threads,
+    repConv,
+    recompute: 'auto',
+    memoryLimit: MAX_MEMORY_BYTES,
+  } as const;
   const plan = choosePlan(prepareGraph(graph), options, () => true);
   return { nodes: plan.lowered.nodes, memory: memoryOf(plan) };
 }

@@ -1,4 +1,5 @@
 /** What the wasm engine needs from its surroundings: compiled kernels and threads. Implemented by `node.ts` and `web.ts`. */
+import type { OpTable } from '../../graph/shape-rules.ts';
 import type { Rules } from './lower/inference-rules.ts';
 
 /** Exports of the kernel module (kernels/main.ts). */
@@ -22,7 +23,9 @@ export interface Runner {
 }
 
 export interface Kernels {
-  /** The op kinds that these kernels have instructions for: all, or those of inference. */
+  /** Shapes of the op kinds that these kernels have instructions for: all, or those of inference. */
+  readonly ops: OpTable;
+  /** How those kinds become instructions. */
   readonly rules: Rules;
   /** E.g. `relaxed SIMD (fused multiply-add), 128 bit`. */
   readonly description: string;

@@ -6,6 +6,7 @@ import { random } from '../../core/random.ts';
 import { type StateDict, sizeOf, type Tensor } from '../../core/tensor.ts';
 import { convAttrs, graphBuilder } from '../../graph/build.ts';
 import type { Graph } from '../../graph/graph.ts';
+import { OPS } from '../../graph/ops.ts';
 import { initialState } from '../../models/init.ts';
 import { blockAttrs, mobileOne } from '../../models/mobileone.ts';
 import { withPreprocess } from '../../models/preprocess.ts';
@@ -162,6 +163,7 @@ function baselineOps(): SelfTestCase {
 
 async function bitsOf(subject: Subject, { graph, state, dims, feeds }: SelfTestCase): Promise<Int32Array[]> {
   const kernels = {
+    ops: OPS,
     rules: RULES,
     description: '',
     tuning: '',
