@@ -1,10 +1,15 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
+/** What needs a browser has a command of its own (vitest.browser.config.ts), so that the suite stays short. */
+export const BROWSER: readonly string[] = ['embed-web', 'phone', 'web', 'web-format'].map(
+  (name) => `test/e2e/${name}.test.ts`,
+);
+
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/long/**', 'node_modules/**'],
+    exclude: ['test/long/**', 'node_modules/**', ...BROWSER],
     testTimeout: 120_000,
     hookTimeout: 120_000,
     pool: 'forks',
