@@ -34,6 +34,8 @@ export interface ExportedModel {
   readonly main: string;
   /** What to feed it, in a sentence; default: that of ONNX (`inputStatement`). */
   readonly input?: string;
+  /** The type of its input, where it is not that of the options (uint8, or float32 without preprocessing). */
+  readonly takes?: 'picture' | 'float32';
   /** What the files compute from uint8 images `[N, H, W, C]`, for checking them. */
   readonly graph: Graph;
   readonly state: StateDict;

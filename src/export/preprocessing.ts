@@ -12,8 +12,10 @@ export const ACTIVATIONS: Readonly<Record<Task, 'softmax' | 'sigmoid'>> = {
 
 /** How one file takes its images. */
 export interface InputDescription {
-  readonly dtype: 'uint8' | 'float32';
-  readonly layout: 'nhwc' | 'nchw';
+  /** `picture`: what the system or the browser calls an image; `float32`, normalized inside: values 0 to 255 all the same. */
+  readonly dtype: 'uint8' | 'float32' | 'picture';
+  /** Of arrays. */
+  readonly layout?: 'nhwc' | 'nchw';
   /** `1`, or `any` number. */
   readonly batch: 1 | 'any';
   /** Who applies the formula: the file itself, or whoever feeds it. */
@@ -39,7 +41,7 @@ const COLORS: Readonly<Record<number, string>> = { 1: 'gray', 2: 'gray, alpha', 
 /** Describes the way of a picture into the files of a model. */
 export function describePreprocessing(
   model: ModelFile,
-  exports: readonly Pick<ExportedModel, 'main' | 'options' | 'preprocessing'>[],
+  exports: readonly Pick<ExportedModel, 'main' | 'options' | 'preprocessing' | 'takes'>[],
 ): PreprocessingDescription {
   const { size, cropPct, mean, std } = exports[0]!.preprocessing;
   const channels = model.config.in_chans;
@@ -55,11 +57,11 @@ export function describePreprocessing(
     mean,
     std,
     inputs: Object.fromEntries(
-      exports.map(({ main, options }): [string, InputDescription] => [
+      exports.map(({ main, options, takes }): [string, InputDescription] => [
         main,
         {
-          dtype: options.preprocessing ? 'uint8' : 'float32',
-          layout: options.layout,
+          dtype: takes ?? (options.preprocessing ? 'uint8' : 'float32'),
+          ...(takes === 'picture' ? {} : { layout: options.layout }),
           batch: options.dynamicBatch ? 'any' : 1,
           normalization: options.preprocessing ? 'inside' : 'outside',
         },

@@ -71,6 +71,12 @@ describe.skipIf(!built)('bundles (built)', () => {
       const readers = names.flatMap((name) => readersOf(name).map(({ file }) => file));
       expect(new Set(readers).size).toBe(readers.length);
       expect(readdirSync(at('all', 'readers')).sort()).toEqual(readers.sort());
+      const how = JSON.parse(readFileSync(at('all', 'preprocessing.json'), 'utf8')) as { inputs: object };
+      expect(how.inputs).toMatchObject({
+        'model.onnx': { dtype: 'uint8', layout: 'nhwc', normalization: 'inside' },
+        'model.mlpackage': { dtype: 'picture', normalization: 'inside' },
+        'web/index.html': { dtype: 'picture' },
+      });
       const { passed, findings } = await verifyBundle(at('all'));
       expect(findings.filter(({ verdict }) => verdict !== 'ok')).toEqual([]);
       expect(passed).toBe(true);

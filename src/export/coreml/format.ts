@@ -95,6 +95,8 @@ async function encodeCoreml(model: ModelFile, options: ExportOptions = {}): Prom
     files: new Map([...files].map(([path, bytes]) => [`${MAIN}/${path}`, bytes])),
     main: MAIN,
     input,
+    // Core ML knows gray and RGB pictures; of other channels there are arrays, of 0 to 255 where the file normalizes.
+    takes: preprocessing && [1, 3].includes(model.config.in_chans) ? 'picture' : 'float32',
     graph: complete,
     state,
     preprocessing: { ...model.preprocessing, size },

@@ -6,7 +6,7 @@ export function swiftFacts(main: string, how: PreprocessingDescription): string 
   return `private let crop = ${how.crop}
 private let shortSide = ${how.resize.short_side}
 private let channels = ${how.channels} // ${how.color}
-private let bytes = ${how.inputs[main]!.dtype === 'uint8'}
+private let bytes = ${how.inputs[main]!.normalization === 'inside'}
 private let mean: [Float] = [${how.mean.join(', ')}]
 private let std: [Float] = [${how.std.join(', ')}]
 

@@ -89,6 +89,7 @@ async function encode(model: ModelFile, options: ExportOptions = {}): Promise<Ex
     files: new Map([...files].map(([name, bytes]) => [`${FOLDER}/${name}`, bytes])),
     main: `${FOLDER}/index.html`,
     input: 'Pictures of any size, by file, camera or paste: the page prepares them.',
+    takes: 'picture',
     graph: withPreprocess(graph, preprocessing),
     state,
     preprocessing,
