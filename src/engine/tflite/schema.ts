@@ -44,15 +44,24 @@ export const MODEL_SCHEMA: Schema = {
     BuiltinOptions: {
       Conv2DOptions: 1,
       DepthwiseConv2DOptions: 2,
+      Pool2DOptions: 5,
       FullyConnectedOptions: 8,
       SoftmaxOptions: 9,
+      ConcatenationOptions: 10,
       AddOptions: 11,
       ReshapeOptions: 17,
       MulOptions: 21,
       PadOptions: 22,
+      TransposeOptions: 26,
       ReducerOptions: 27,
+      SplitOptions: 35,
       CastOptions: 37,
       DequantizeOptions: 38,
+      MaximumMinimumOptions: 39,
+      PadV2Options: 43,
+      SliceOptions: 48,
+      HardSwishOptions: 91,
+      GeluOptions: 116,
     },
   },
   tables: {
@@ -116,15 +125,31 @@ export const MODEL_SCHEMA: Schema = {
       dilation_w_factor: [5, 'int32'],
       dilation_h_factor: [6, 'int32'],
     },
+    Pool2DOptions: {
+      padding: [0, 'int8'],
+      stride_w: [1, 'int32'],
+      stride_h: [2, 'int32'],
+      filter_width: [3, 'int32'],
+      filter_height: [4, 'int32'],
+      ...activation(5),
+    },
     FullyConnectedOptions: { ...activation(0) },
     SoftmaxOptions: { beta: [0, 'float32'] },
+    ConcatenationOptions: { axis: [0, 'int32'], ...activation(1) },
     AddOptions: { ...activation(0) },
     ReshapeOptions: { new_shape: [0, '[int32]'] },
     MulOptions: { ...activation(0) },
     PadOptions: {},
+    TransposeOptions: {},
     ReducerOptions: { keep_dims: [0, 'bool'] },
+    SplitOptions: { num_splits: [0, 'int32'] },
     CastOptions: { in_data_type: [0, 'int8'], out_data_type: [1, 'int8'] },
     DequantizeOptions: {},
+    MaximumMinimumOptions: {},
+    PadV2Options: {},
+    SliceOptions: {},
+    HardSwishOptions: {},
+    GeluOptions: { approximate: [0, 'bool'] },
   },
 };
 
@@ -137,21 +162,37 @@ export interface OperatorSchema {
 
 export type Operator =
   | 'ADD'
+  | 'AVERAGE_POOL_2D'
+  | 'CAST'
+  | 'CONCATENATION'
   | 'CONV_2D'
   | 'DEPTHWISE_CONV_2D'
   | 'DEQUANTIZE'
   | 'FULLY_CONNECTED'
+  | 'GELU'
+  | 'HARD_SWISH'
   | 'LOGISTIC'
-  | 'MUL'
-  | 'RELU'
-  | 'RESHAPE'
-  | 'SOFTMAX'
-  | 'PAD'
+  | 'MAXIMUM'
+  | 'MAX_POOL_2D'
   | 'MEAN'
-  | 'CAST';
+  | 'MINIMUM'
+  | 'MUL'
+  | 'PAD'
+  | 'PADV2'
+  | 'PRELU'
+  | 'RELU'
+  | 'RELU6'
+  | 'RELU_N1_TO_1'
+  | 'RESHAPE'
+  | 'SLICE'
+  | 'SOFTMAX'
+  | 'SPLIT'
+  | 'TRANSPOSE';
 
 export const OPERATORS: Readonly<Record<Operator, OperatorSchema>> = {
   ADD: { code: 0, options: 'AddOptions', version: 1 },
+  AVERAGE_POOL_2D: { code: 1, options: 'Pool2DOptions', version: 1 },
+  CONCATENATION: { code: 2, options: 'ConcatenationOptions', version: 1 },
   CONV_2D: { code: 3, options: 'Conv2DOptions', version: 1 },
   // Version 2 has dilations.
   DEPTHWISE_CONV_2D: { code: 4, options: 'DepthwiseConv2DOptions', version: 2 },
@@ -159,13 +200,26 @@ export const OPERATORS: Readonly<Record<Operator, OperatorSchema>> = {
   DEQUANTIZE: { code: 6, options: 'DequantizeOptions', version: 3 },
   FULLY_CONNECTED: { code: 9, options: 'FullyConnectedOptions', version: 1 },
   LOGISTIC: { code: 14, options: undefined, version: 1 },
+  MAX_POOL_2D: { code: 17, options: 'Pool2DOptions', version: 1 },
   MUL: { code: 18, options: 'MulOptions', version: 1 },
   RELU: { code: 19, options: undefined, version: 1 },
+  RELU_N1_TO_1: { code: 20, options: undefined, version: 1 },
+  RELU6: { code: 21, options: undefined, version: 1 },
   RESHAPE: { code: 22, options: 'ReshapeOptions', version: 1 },
   SOFTMAX: { code: 25, options: 'SoftmaxOptions', version: 1 },
   PAD: { code: 34, options: 'PadOptions', version: 1 },
+  TRANSPOSE: { code: 39, options: 'TransposeOptions', version: 1 },
   MEAN: { code: 40, options: 'ReducerOptions', version: 1 },
+  SPLIT: { code: 49, options: 'SplitOptions', version: 1 },
   CAST: { code: 53, options: 'CastOptions', version: 1 },
+  PRELU: { code: 54, options: undefined, version: 1 },
+  MAXIMUM: { code: 55, options: 'MaximumMinimumOptions', version: 1 },
+  MINIMUM: { code: 57, options: 'MaximumMinimumOptions', version: 1 },
+  PADV2: { code: 60, options: 'PadV2Options', version: 1 },
+  SLICE: { code: 65, options: 'SliceOptions', version: 1 },
+  HARD_SWISH: { code: 117, options: 'HardSwishOptions', version: 1 },
+  // Numbers beyond 127 are in `builtin_code` alone.
+  GELU: { code: 150, options: 'GeluOptions', version: 1 },
 };
 
 /** TensorType numbers of the element types in use. */
@@ -173,4 +227,5 @@ export type TensorType = 'FLOAT32' | 'FLOAT16' | 'INT32' | 'UINT8';
 export const TENSOR_TYPES: Readonly<Record<TensorType, number>> = { FLOAT32: 0, FLOAT16: 1, INT32: 2, UINT8: 3 };
 
 export const PADDING: Readonly<Record<'SAME' | 'VALID', number>> = { SAME: 0, VALID: 1 };
-export const ACTIVATION: Readonly<Record<'NONE' | 'RELU', number>> = { NONE: 0, RELU: 1 };
+export type Activation = 'NONE' | 'RELU' | 'RELU_N1_TO_1' | 'RELU6';
+export const ACTIVATION: Readonly<Record<Activation, number>> = { NONE: 0, RELU: 1, RELU_N1_TO_1: 2, RELU6: 3 };

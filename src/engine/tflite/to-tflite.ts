@@ -6,6 +6,7 @@ import type { Graph, Node } from '../../graph/graph.ts';
 import { expandBranches } from '../../graph/passes/branches.ts';
 import { encodeTable, type TableValue } from './flatbuffer.ts';
 import { NODE_WRITERS, type TfliteKind } from './nodes.ts';
+import { orderOfRank } from './order.ts';
 import { MODEL_SCHEMA, OPERATORS } from './schema.ts';
 import { createWriter, type Writer } from './writer.ts';
 
@@ -36,7 +37,9 @@ export async function toTflite(graph: Graph, state: StateDict, options: ToTflite
     if (!write) throw new TypeError(`node "${node.name}" (${node.kind}) can't be written as TFLite`);
     write(writer, node);
   }
-  const outputs = Object.values(expanded.outputs).map(writer.tensorOf);
+  const outputs = Object.values(expanded.outputs).map((value) =>
+    writer.inOrder(value, orderOfRank(writer.shapeOf(value).length)),
+  );
   const { tensors, operators, buffers, codes } = written;
   const named = (names: readonly string[], tensors: readonly number[]): TableValue[] =>
     names.map((name, i) => ({ name, tensor_index: tensors[i]! }));

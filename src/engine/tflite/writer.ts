@@ -1,10 +1,12 @@
-/** What a TFLite model is made of while it is written: tensors, buffers and operators, and which Relus they have taken in. */
+/** What a TFLite model is made of while it is written: tensors, buffers and operators, in which order the axes of each value are, and which activations operators have taken in. */
 import { UserError } from '../../core/errors.ts';
 import { FLOAT16_MAX, toFloat16 } from '../../core/float16.ts';
 import type { Shape, StateDict, Tensor } from '../../core/tensor.ts';
 import type { Graph, Node, NodeOf } from '../../graph/graph.ts';
 import type { OpKind } from '../../graph/kinds.ts';
+import { fusedActivation } from './activations.ts';
 import type { TableValue } from './flatbuffer.ts';
+import { type Order, orderOfRank, permuted, sameOrder } from './order.ts';
 import { ACTIVATION, OPERATORS, type Operator, TENSOR_TYPES, type TensorType } from './schema.ts';
 
 export interface WriterOptions {
@@ -18,8 +20,16 @@ export interface WriterOptions {
 export interface Writer {
   /** Logical shape of a value of the graph: `[N, C, H, W]` or `[N, C]`. */
   shapeOf(value: string): Shape;
-  /** Index of the tensor of a value of the graph. */
+  /** The order of axes in which a value is stored; `[N, H, W, C]` for four of them unless its node chose another. */
+  orderOf(value: string): Order;
+  /** Index of the tensor of a value of the graph, as it is stored. */
   tensorOf(value: string): number;
+  /** Index of a tensor of the value with its axes in that order, transposed where it is stored in another. */
+  inOrder(value: string, order: Order): number;
+  /** Index of the tensor that a node writes its value to, in an order of its choice. */
+  result(value: string, order?: Order): number;
+  /** The node that makes a value; undefined for inputs of the graph. */
+  producerOf(value: string): Node | undefined;
   /** A weight by its role in a node; `undefined` for an optional one that is missing. */
   weight(node: Node, role: string): Tensor | undefined;
   /** A tensor of a kernel or matrix, stored as the precision has it. */
@@ -30,16 +40,12 @@ export interface Writer {
   intermediate(name: string, shape: Shape): number;
   /** The tensor of that key, made when it is first asked for. */
   once(key: string, make: () => number): number;
-  emit(operator: Operator, inputs: readonly number[], output: number, options?: TableValue): void;
+  emit(operator: Operator, inputs: readonly number[], output: number | readonly number[], options?: TableValue): void;
   /** The only reader of a value, if it is of that kind; it is then not written by itself. */
   absorb<K extends OpKind>(value: string, kind: K): NodeOf<K> | undefined;
-  /** Where an operator that can carry a Relu writes to, and the Relu if it is the only reader. */
-  activated(value: string): { readonly output: number; readonly fused_activation_function: number };
+  /** Where an operator that can carry an activation (`fusedActivation`) writes to, and the activation if it is the only reader. */
+  activated(value: string, order?: Order): { readonly output: number; readonly fused_activation_function: number };
 }
-
-/** `[N, C, H, W]` → `[N, H, W, C]`; matrices stay. */
-export const nhwc = (shape: Shape): Shape =>
-  shape.length === 4 ? [shape[0]!, shape[2]!, shape[3]!, shape[1]!] : shape;
 
 export interface Written {
   readonly tensors: readonly TableValue[];
@@ -58,6 +64,8 @@ export function createWriter({ graph, state, shapes, half }: WriterOptions): [Wr
   const codes: Operator[] = [];
   const absorbed = new Set<Node>();
   const made = new Map<string, number>();
+  const orders = new Map<string, Order>();
+  const producers = new Map(graph.nodes.flatMap((node) => node.outputs.map((value) => [value, node] as const)));
   const outputNames = new Map(Object.entries(graph.outputs).map(([name, value]) => [value, name]));
   const readers = readersOf(graph);
 
@@ -66,6 +74,11 @@ export function createWriter({ graph, state, shapes, half }: WriterOptions): [Wr
   const addBuffer = (data: Float32Array | Int32Array | Uint16Array): number =>
     buffers.push({ data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) }) - 1;
 
+  const onlyReader = (value: string): Node | undefined => {
+    const [reader, ...others] = readers.get(value) ?? [];
+    return others.length > 0 || outputNames.has(value) ? undefined : reader;
+  };
+
   const writer: Writer = {
     shapeOf: (value) => shapes.get(value)!,
     once(key, make) {
@@ -73,13 +86,32 @@ export function createWriter({ graph, state, shapes, half }: WriterOptions): [Wr
       made.set(key, known);
       return known;
     },
+    orderOf: (value) => orders.get(value) ?? orderOfRank(writer.shapeOf(value).length),
     tensorOf: (value) =>
       writer.once(value, () => {
         const isImage = graph.inputs.some(({ name, dtype }) => name === value && dtype === 'uint8');
         const shape = writer.shapeOf(value);
         const name = outputNames.get(value) ?? value;
-        return isImage ? addTensor(name, shape, 'UINT8') : addTensor(name, nhwc(shape), 'FLOAT32');
+        return isImage
+          ? addTensor(name, shape, 'UINT8')
+          : addTensor(name, permuted(shape, writer.orderOf(value)), 'FLOAT32');
       }),
+    inOrder(value, order) {
+      const stored = writer.orderOf(value);
+      if (sameOrder(stored, order)) return writer.tensorOf(value);
+      return writer.once(`${value} as ${order}`, () => {
+        const to = writer.intermediate(`${value}.as${order.join('')}`, permuted(writer.shapeOf(value), order));
+        const places = Int32Array.from(order, (axis) => stored.indexOf(axis));
+        const perm = writer.constant(`${value}.as${order.join('')}.perm`, [order.length], places);
+        writer.emit('TRANSPOSE', [writer.tensorOf(value), perm], to, {});
+        return to;
+      });
+    },
+    result(value, order) {
+      if (order) orders.set(value, order);
+      return writer.tensorOf(value);
+    },
+    producerOf: (value) => producers.get(value),
     weight(node, role) {
       const name = node.params[role];
       const value = name === undefined ? undefined : state.get(name);
@@ -108,20 +140,23 @@ export function createWriter({ graph, state, shapes, half }: WriterOptions): [Wr
       operators.push({
         opcode_index: codes.indexOf(operator),
         inputs: [...inputs],
-        outputs: [output],
+        outputs: typeof output === 'number' ? [output] : [...output],
         ...(table ? { builtin_options: { table, value: fields ?? {} } } : {}),
       });
     },
     absorb<K extends OpKind>(value: string, kind: K) {
-      const [reader, ...others] = readers.get(value) ?? [];
-      if (reader?.kind !== kind || others.length > 0 || outputNames.has(value)) return undefined;
+      const reader = onlyReader(value);
+      if (reader?.kind !== kind) return undefined;
       absorbed.add(reader);
       return reader as Node & NodeOf<K>;
     },
-    activated(value) {
-      const relu = writer.absorb(value, 'Relu');
-      const output = writer.tensorOf(relu?.outputs[0] ?? value);
-      return { output, fused_activation_function: relu ? ACTIVATION.RELU : ACTIVATION.NONE };
+    activated(value, order) {
+      const reader = onlyReader(value);
+      const activation = reader && fusedActivation(reader);
+      if (!activation) return { output: writer.result(value, order), fused_activation_function: ACTIVATION.NONE };
+      absorbed.add(reader);
+      const output = writer.result(reader.outputs[0]!, order);
+      return { output, fused_activation_function: ACTIVATION[activation] };
     },
   };
   return [writer, { tensors, operators, buffers, codes, absorbed }];
