@@ -1,4 +1,4 @@
-/** Inference graphs of the IR as TensorFlow Lite models: NHWC throughout, no Transpose, ReLU fused into the operator before it. */
+/** Inference graphs of the IR as TensorFlow Lite models: images NHWC, transposed only where an operator can't do without, activations fused into the operator before them. */
 import type { StateDict } from '../../core/tensor.ts';
 import { VERSION } from '../../core/version.ts';
 import { bind, type Dims } from '../../graph/bind.ts';
@@ -9,6 +9,8 @@ import { NODE_WRITERS, type TfliteKind } from './nodes.ts';
 import { orderOfRank } from './order.ts';
 import { MODEL_SCHEMA, OPERATORS } from './schema.ts';
 import { createWriter, type Writer } from './writer.ts';
+
+const ADVICE = 'write the graph of the network without its training step, or run this one on the wasm engine';
 
 export interface ToTfliteOptions {
   /** Sizes of named dimensions; all must be given (`{ N: 1, H: 224, W: 224 }`): TFLite files have fixed shapes. */
@@ -34,7 +36,10 @@ export async function toTflite(graph: Graph, state: StateDict, options: ToTflite
   for (const node of expanded.nodes) {
     if (written.absorbed.has(node)) continue;
     const write = NODE_WRITERS[node.kind as TfliteKind] as ((writer: Writer, node: Node) => void) | undefined;
-    if (!write) throw new TypeError(`node "${node.name}" (${node.kind}) can't be written as TFLite`);
+    if (!write)
+      throw new TypeError(
+        `node "${node.name}" (${node.kind}) can't be written as TFLite, which has inference only: ${ADVICE}`,
+      );
     write(writer, node);
   }
   const outputs = Object.values(expanded.outputs).map((value) =>
