@@ -101,6 +101,10 @@ export interface OpAttrs {
   Add: None;
   /** (a, b) → a · b, broadcast as in NumPy; trained with the same shapes or b [N, C, 1, 1] only */
   Mul: None;
+  /** (x) → alpha · x + beta (ONNX had it so; now Mul and Add with constants) */
+  Affine: { readonly alpha: number; readonly beta: number };
+  /** (a, b, …) → the largest of all inputs, element by element, broadcast as in NumPy */
+  Max: None;
   /** (x, …) → all inputs, one after the other along an axis */
   Concat: { readonly axis: number };
   /** (x) → parts of so many elements along an axis */

@@ -5,7 +5,7 @@
 import { type Shape, sizeOf } from '../core/tensor.ts';
 import { convMacs, INFERENCE_OPS, inferConv, inferRepConv, repConvMacs } from './inference-ops.ts';
 import type { OpKind, PoolAttrs } from './kinds.ts';
-import { check, checkRank, checkSame, convLength, none, type OpRule, same } from './shape-rules.ts';
+import { broadcastShape, check, checkRank, checkSame, convLength, none, type OpRule, same } from './shape-rules.ts';
 
 /** Output shape of windows over the image: a convolution's without dilation. */
 function inferPool({ kernel_shape: kernel, strides, pads }: PoolAttrs, x: Shape): Shape {
@@ -70,6 +70,8 @@ export const OPS: { readonly [K in OpKind]: OpRule<K> } = {
     },
     macs: none,
   },
+  Affine: { infer: same, macs: none },
+  Max: { infer: (_, inputs) => [inputs.reduce(broadcastShape)], macs: none },
   Concat: {
     infer: ({ attrs: { axis } }, inputs) => {
       const x = inputs[0]!;

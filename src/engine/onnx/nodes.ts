@@ -21,6 +21,8 @@ export type OnnxKind = Extract<
   | 'PRelu'
   | 'Add'
   | 'Mul'
+  | 'Affine'
+  | 'Max'
   | 'Concat'
   | 'Split'
   | 'Slice'
@@ -172,6 +174,14 @@ export const NODE_WRITERS: { readonly [K in OnnxKind]: NodeWriter<K> } = {
   PRelu: (node) => write('PRelu', node, named(node, 'slope')),
   Add: (node) => write('Add', node),
   Mul: (node) => write('Mul', node),
+  Affine: (node, { constant, half }) => {
+    const { alpha, beta } = node.attrs;
+    const number = (name: string, value: number): string => constant(`${node.name}.${name}`, scalarOf(value, half));
+    if (beta === 0) return [last(node, 'Mul', [...node.inputs, number('alpha', alpha)])];
+    const scaled = alpha === 1 ? [] : [inner(node, 'scaled', 'Mul', [...node.inputs, number('alpha', alpha)])];
+    return [...scaled, last(node, 'Add', [scaled[0]?.name ?? node.inputs[0]!, number('beta', beta)])];
+  },
+  Max: (node) => write('Max', node),
   Concat: (node) => write('Concat', node, [], { axis: node.attrs.axis }),
   Split: (node) => {
     const sizes = integers(`${node.name}.sizes`, node.attrs.split);

@@ -97,6 +97,8 @@ export const RULES: { readonly [K in OpKind]: Rule<K> } = {
   ],
   Add: (_, [a, b]) => [broadcast(a!, b!, (x, y) => x + y)],
   Mul: (_, [a, b]) => [broadcast(a!, b!, (x, y) => x * y)],
+  Affine: ({ attrs }, [x]) => [map(x!, (value) => attrs.alpha * value + attrs.beta)],
+  Max: (_, inputs) => [inputs.reduce((a, b) => broadcast(a, b, Math.max))],
   Concat: ({ attrs }, inputs) => [concat(inputs, attrs.axis)],
   Split: ({ attrs }, [x]) => {
     let end = 0;

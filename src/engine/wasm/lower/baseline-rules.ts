@@ -2,6 +2,7 @@
 import * as kinds from '../../../../kernels/activation-kinds.ts';
 import * as op from '../../../../kernels/opcodes.ts';
 import { activate, activation } from './activation.ts';
+import { lowerBroadcast } from './broadcast.ts';
 import { inputOf, makeOutput, refuse, rows } from './context.ts';
 import { lowerMean, type Rules } from './inference-rules.ts';
 import { lowerChannelShuffle, lowerConcat, lowerPad, lowerPool, lowerSlice, lowerSplit } from './window.ts';
@@ -15,6 +16,13 @@ export const BASELINE_RULES: Rules = {
   HardSwish: activation(kinds.HARD_SWISH),
   Swish: activation(kinds.SWISH),
   Gelu: activation(kinds.GELU),
+  Affine: (context, node) => {
+    const { alpha, beta } = node.attrs;
+    activate(context, node, kinds.AFFINE, { least: alpha, most: beta, keepsZero: beta === 0 });
+  },
+  Add: lowerBroadcast,
+  Mul: lowerBroadcast,
+  Max: lowerBroadcast,
   PRelu: (context, node) => {
     const x = inputOf(context, node, 0);
     const y = makeOutput(context, node.outputs[0]!);
