@@ -63,6 +63,14 @@ export function writeHardSigmoid(writer: Writer, node: NodeOf<'HardSigmoid'>): v
   ]);
 }
 
+/** alpha · x + beta */
+export function writeAffine(writer: Writer, node: NodeOf<'Affine'>): void {
+  const { alpha, beta } = node.attrs;
+  const sum: readonly Step[] = beta === 0 ? [] : [['sum', 'ADD', beta, NO_ACTIVATION]];
+  const product: readonly Step[] = alpha === 1 && beta !== 0 ? [] : [['product', 'MUL', alpha, NO_ACTIVATION]];
+  chain(writer, node as Node, [...product, ...sum]);
+}
+
 /** x · logistic(x) */
 export function writeSwish(writer: Writer, { name, inputs, outputs }: NodeOf<'Swish'>): void {
   const value = inputs[0]!;

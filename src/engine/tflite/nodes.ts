@@ -1,23 +1,25 @@
 /** How each inference op is written in TFLite: one table, checked for completeness by the compiler. */
+import { sizeOf } from '../../core/tensor.ts';
 import type { NodeOf } from '../../graph/graph.ts';
 import type { OpKind } from '../../graph/kinds.ts';
-import { unary, writeClip, writeHardSigmoid, writePRelu, writeSwish } from './activations.ts';
+import { unary, writeAffine, writeClip, writeHardSigmoid, writePRelu, writeSwish } from './activations.ts';
+import { broadcasting, writeMax } from './broadcast.ts';
 import { scaleAndShift, writeConv } from './conv.ts';
 import type { TableValue } from './flatbuffer.ts';
+import { writeGemm, writeMatMul } from './matrices.ts';
 import { NHWC, permuted } from './order.ts';
 import { writePad } from './padding.ts';
 import { writeAveragePool, writeMaxPool } from './pool.ts';
+import { writeGlobalAveragePool, writeLayerNormalization, writeReduceMean, writeSoftmax } from './reduce.ts';
 import { ACTIVATION, TENSOR_TYPES } from './schema.ts';
 import {
-  broadcasting,
+  writeBlocks,
   writeChannelShuffle,
   writeConcat,
-  writeFlatten,
-  writeGlobalAveragePool,
-  writeReduceMean,
+  writeReshape,
   writeSlice,
-  writeSoftmax,
   writeSplit,
+  writeTranspose,
 } from './shapes.ts';
 import type { Writer } from './writer.ts';
 
@@ -37,6 +39,8 @@ export type TfliteKind = Extract<
   | 'PRelu'
   | 'Add'
   | 'Mul'
+  | 'Affine'
+  | 'Max'
   | 'Concat'
   | 'Split'
   | 'Slice'
@@ -49,6 +53,14 @@ export type TfliteKind = Extract<
   | 'Flatten'
   | 'Gemm'
   | 'Softmax'
+  | 'MatMul'
+  | 'Transpose'
+  | 'Reshape'
+  | 'SpaceToDepth'
+  | 'DepthToSpace'
+  | 'LayerNormalization'
+  | 'Constant'
+  | 'Parameter'
 >;
 
 type NodeWriter<K extends TfliteKind> = (writer: Writer, node: NodeOf<K>) => void;
@@ -84,16 +96,7 @@ export const NODE_WRITERS: { readonly [K in TfliteKind]: NodeWriter<K> } = {
     const { output, ...activation } = writer.activated(node.outputs[0]!, order);
     writer.emit('ADD', [scaled, perChannel('shift', shift)], output, activation);
   },
-  Gemm: (writer, node) => {
-    const { shape, data } = writer.weight(node, 'weight')!;
-    const outputs = shape[0]!;
-    const bias = Float32Array.from(writer.weight(node, 'bias')?.data ?? new Float32Array(outputs));
-    const w = writer.weights(`${node.name}.weight`, shape, Float32Array.from(data));
-    const b = writer.constant(`${node.name}.bias`, [outputs], bias);
-    const x = writer.inOrder(node.inputs[0]!, [0, 1]);
-    const { output, ...activation } = writer.activated(node.outputs[0]!, [0, 1]);
-    writer.emit('FULLY_CONNECTED', [x, w, b], output, activation);
-  },
+  Gemm: writeGemm,
   Relu: unary('RELU'),
   Sigmoid: unary('LOGISTIC'),
   Clip: writeClip,
@@ -104,6 +107,8 @@ export const NODE_WRITERS: { readonly [K in TfliteKind]: NodeWriter<K> } = {
   PRelu: writePRelu,
   Add: broadcasting('ADD'),
   Mul: broadcasting('MUL'),
+  Affine: writeAffine,
+  Max: writeMax,
   Concat: writeConcat,
   Split: writeSplit,
   Slice: writeSlice,
@@ -113,6 +118,22 @@ export const NODE_WRITERS: { readonly [K in TfliteKind]: NodeWriter<K> } = {
   AveragePool: writeAveragePool,
   GlobalAveragePool: writeGlobalAveragePool,
   ReduceMean: writeReduceMean,
-  Flatten: writeFlatten,
+  Flatten: writeReshape,
   Softmax: writeSoftmax,
+  MatMul: writeMatMul,
+  Transpose: writeTranspose,
+  Reshape: writeReshape,
+  SpaceToDepth: writeBlocks('SPACE_TO_DEPTH'),
+  DepthToSpace: writeBlocks('DEPTH_TO_SPACE'),
+  LayerNormalization: writeLayerNormalization,
+  Constant: (writer, { outputs, attrs: { shape, value } }) => {
+    writer.fix(outputs[0]!, { shape, data: Float32Array.from(value) }, false);
+  },
+  // What is repeated for each image is stored as often.
+  Parameter: (writer, node) => {
+    const { data } = writer.weight(node, 'value')!;
+    const shape = writer.shapeOf(node.outputs[0]!);
+    const repeated = Float32Array.from({ length: sizeOf(shape) }, (_, i) => data[i % data.length]!);
+    writer.fix(node.outputs[0]!, { shape, data: repeated }, true);
+  },
 };

@@ -50,10 +50,12 @@ export const MODEL_SCHEMA: Schema = {
       ConcatenationOptions: 10,
       AddOptions: 11,
       ReshapeOptions: 17,
+      SpaceToDepthOptions: 19,
       MulOptions: 21,
       PadOptions: 22,
       TransposeOptions: 26,
       ReducerOptions: 27,
+      SubOptions: 28,
       SplitOptions: 35,
       CastOptions: 37,
       DequantizeOptions: 38,
@@ -61,6 +63,8 @@ export const MODEL_SCHEMA: Schema = {
       PadV2Options: 43,
       SliceOptions: 48,
       HardSwishOptions: 91,
+      DepthToSpaceOptions: 94,
+      BatchMatMulOptions: 101,
       GeluOptions: 116,
     },
   },
@@ -133,12 +137,13 @@ export const MODEL_SCHEMA: Schema = {
       filter_height: [4, 'int32'],
       ...activation(5),
     },
-    FullyConnectedOptions: { ...activation(0) },
+    FullyConnectedOptions: { ...activation(0), keep_num_dims: [2, 'bool'] },
     SoftmaxOptions: { beta: [0, 'float32'] },
     ConcatenationOptions: { axis: [0, 'int32'], ...activation(1) },
     AddOptions: { ...activation(0) },
     ReshapeOptions: { new_shape: [0, '[int32]'] },
     MulOptions: { ...activation(0) },
+    SubOptions: { ...activation(0) },
     PadOptions: {},
     TransposeOptions: {},
     ReducerOptions: { keep_dims: [0, 'bool'] },
@@ -149,6 +154,9 @@ export const MODEL_SCHEMA: Schema = {
     PadV2Options: {},
     SliceOptions: {},
     HardSwishOptions: {},
+    SpaceToDepthOptions: { block_size: [0, 'int32'] },
+    DepthToSpaceOptions: { block_size: [0, 'int32'] },
+    BatchMatMulOptions: { adj_x: [0, 'bool'], adj_y: [1, 'bool'] },
     GeluOptions: { approximate: [0, 'bool'] },
   },
 };
@@ -163,10 +171,12 @@ export interface OperatorSchema {
 export type Operator =
   | 'ADD'
   | 'AVERAGE_POOL_2D'
+  | 'BATCH_MATMUL'
   | 'CAST'
   | 'CONCATENATION'
   | 'CONV_2D'
   | 'DEPTHWISE_CONV_2D'
+  | 'DEPTH_TO_SPACE'
   | 'DEQUANTIZE'
   | 'FULLY_CONNECTED'
   | 'GELU'
@@ -184,9 +194,12 @@ export type Operator =
   | 'RELU6'
   | 'RELU_N1_TO_1'
   | 'RESHAPE'
+  | 'RSQRT'
   | 'SLICE'
   | 'SOFTMAX'
+  | 'SPACE_TO_DEPTH'
   | 'SPLIT'
+  | 'SUB'
   | 'TRANSPOSE';
 
 export const OPERATORS: Readonly<Record<Operator, OperatorSchema>> = {
@@ -196,6 +209,7 @@ export const OPERATORS: Readonly<Record<Operator, OperatorSchema>> = {
   CONV_2D: { code: 3, options: 'Conv2DOptions', version: 1 },
   // Version 2 has dilations.
   DEPTHWISE_CONV_2D: { code: 4, options: 'DepthwiseConv2DOptions', version: 2 },
+  DEPTH_TO_SPACE: { code: 5, options: 'DepthToSpaceOptions', version: 1 },
   // Version 3 takes float16.
   DEQUANTIZE: { code: 6, options: 'DequantizeOptions', version: 3 },
   FULLY_CONNECTED: { code: 9, options: 'FullyConnectedOptions', version: 1 },
@@ -206,10 +220,12 @@ export const OPERATORS: Readonly<Record<Operator, OperatorSchema>> = {
   RELU_N1_TO_1: { code: 20, options: undefined, version: 1 },
   RELU6: { code: 21, options: undefined, version: 1 },
   RESHAPE: { code: 22, options: 'ReshapeOptions', version: 1 },
+  SPACE_TO_DEPTH: { code: 26, options: 'SpaceToDepthOptions', version: 1 },
   SOFTMAX: { code: 25, options: 'SoftmaxOptions', version: 1 },
   PAD: { code: 34, options: 'PadOptions', version: 1 },
   TRANSPOSE: { code: 39, options: 'TransposeOptions', version: 1 },
   MEAN: { code: 40, options: 'ReducerOptions', version: 1 },
+  SUB: { code: 41, options: 'SubOptions', version: 1 },
   SPLIT: { code: 49, options: 'SplitOptions', version: 1 },
   CAST: { code: 53, options: 'CastOptions', version: 1 },
   PRELU: { code: 54, options: undefined, version: 1 },
@@ -217,7 +233,9 @@ export const OPERATORS: Readonly<Record<Operator, OperatorSchema>> = {
   MINIMUM: { code: 57, options: 'MaximumMinimumOptions', version: 1 },
   PADV2: { code: 60, options: 'PadV2Options', version: 1 },
   SLICE: { code: 65, options: 'SliceOptions', version: 1 },
+  RSQRT: { code: 76, options: undefined, version: 1 },
   HARD_SWISH: { code: 117, options: 'HardSwishOptions', version: 1 },
+  BATCH_MATMUL: { code: 126, options: 'BatchMatMulOptions', version: 1 },
   // Numbers beyond 127 are in `builtin_code` alone.
   GELU: { code: 150, options: 'GeluOptions', version: 1 },
 };

@@ -6,13 +6,15 @@ import type { Graph, Node, NodeOf } from '../../graph/graph.ts';
 import type { OpKind } from '../../graph/kinds.ts';
 import { fusedActivation } from './activations.ts';
 import type { TableValue } from './flatbuffer.ts';
-import { type Order, orderOfRank, permuted, sameOrder } from './order.ts';
+import { inNewOrder, type Order, orderOfRank, permuted, sameElements, sameOrder } from './order.ts';
 import { ACTIVATION, OPERATORS, type Operator, TENSOR_TYPES, type TensorType } from './schema.ts';
 
 export interface WriterOptions {
   readonly graph: Graph;
   readonly state: StateDict;
   readonly shapes: ReadonlyMap<string, Shape>;
+  /** The shapes with another number of images: axes whose length is not the same are left open where a shape is written down. */
+  readonly probes: ReadonlyMap<string, Shape>;
   /** Store weights as float16. */
   readonly half: boolean;
 }
@@ -20,6 +22,10 @@ export interface WriterOptions {
 export interface Writer {
   /** Logical shape of a value of the graph: `[N, C, H, W]` or `[N, C]`. */
   shapeOf(value: string): Shape;
+  /** The shape for a number of images that is like no other length, so that no axis of the batch passes for one of a single element. */
+  probeOf(value: string): Shape;
+  /** The shape in that order as operators are told it: −1 for the batch, so that the interpreter's can be another. */
+  openShape(value: string, order: Order): readonly number[];
   /** The order of axes in which a value is stored; `[N, H, W, C]` for four of them unless its node chose another. */
   orderOf(value: string): Order;
   /** Index of the tensor of a value of the graph, as it is stored. */
@@ -28,6 +34,11 @@ export interface Writer {
   inOrder(value: string, order: Order): number;
   /** Index of the tensor that a node writes its value to, in an order of its choice. */
   result(value: string, order?: Order): number;
+  /** Gives a value the tensor of another one, whose axes are then in that order. */
+  share(value: string, tensor: number, order: Order): void;
+  /** Declares a value that is the same in each run; it is stored in each order that is asked for. */
+  fix(value: string, tensor: Tensor, isWeight: boolean): void;
+  fixedOf(value: string): { readonly tensor: Tensor; readonly isWeight: boolean } | undefined;
   /** The node that makes a value; undefined for inputs of the graph. */
   producerOf(value: string): Node | undefined;
   /** A weight by its role in a node; `undefined` for an optional one that is missing. */
@@ -40,6 +51,8 @@ export interface Writer {
   intermediate(name: string, shape: Shape): number;
   /** The tensor of that key, made when it is first asked for. */
   once(key: string, make: () => number): number;
+  /** A tensor's elements in another shape, one length of which may be −1, for what is left. */
+  reshape(name: string, x: number, y: number, shape: readonly number[]): void;
   emit(operator: Operator, inputs: readonly number[], output: number | readonly number[], options?: TableValue): void;
   /** The only reader of a value, if it is of that kind; it is then not written by itself. */
   absorb<K extends OpKind>(value: string, kind: K): NodeOf<K> | undefined;
@@ -57,7 +70,7 @@ export interface Written {
 }
 
 /** A writer, and what it has written so far. */
-export function createWriter({ graph, state, shapes, half }: WriterOptions): [Writer, Written] {
+export function createWriter({ graph, state, shapes, probes, half }: WriterOptions): [Writer, Written] {
   const buffers: TableValue[] = [{}];
   const tensors: TableValue[] = [];
   const operators: TableValue[] = [];
@@ -65,6 +78,7 @@ export function createWriter({ graph, state, shapes, half }: WriterOptions): [Wr
   const absorbed = new Set<Node>();
   const made = new Map<string, number>();
   const orders = new Map<string, Order>();
+  const fixed = new Map<string, { readonly tensor: Tensor; readonly isWeight: boolean }>();
   const producers = new Map(graph.nodes.flatMap((node) => node.outputs.map((value) => [value, node] as const)));
   const outputNames = new Map(Object.entries(graph.outputs).map(([name, value]) => [value, name]));
   const readers = readersOf(graph);
@@ -81,26 +95,46 @@ export function createWriter({ graph, state, shapes, half }: WriterOptions): [Wr
 
   const writer: Writer = {
     shapeOf: (value) => shapes.get(value)!,
+    probeOf: (value) => probes.get(value)!,
+    openShape(value, order) {
+      const [shape, probe] = [writer.shapeOf(value), writer.probeOf(value)];
+      const open = order.filter((axis) => shape[axis] !== probe[axis]);
+      return order.map((axis) => (open.length === 1 && axis === open[0] ? -1 : shape[axis]!));
+    },
     once(key, make) {
       const known = made.get(key) ?? make();
       made.set(key, known);
       return known;
     },
     orderOf: (value) => orders.get(value) ?? orderOfRank(writer.shapeOf(value).length),
-    tensorOf: (value) =>
-      writer.once(value, () => {
+    tensorOf: (value) => {
+      if (fixed.has(value)) return writer.inOrder(value, writer.orderOf(value));
+      return writer.once(value, () => {
         const isImage = graph.inputs.some(({ name, dtype }) => name === value && dtype === 'uint8');
         const shape = writer.shapeOf(value);
         const name = outputNames.get(value) ?? value;
         return isImage
           ? addTensor(name, shape, 'UINT8')
           : addTensor(name, permuted(shape, writer.orderOf(value)), 'FLOAT32');
-      }),
+      });
+    },
     inOrder(value, order) {
+      const constant = fixed.get(value);
+      if (constant) {
+        return writer.once(`${value} as ${order}`, () => {
+          const { shape, data } = inNewOrder(constant.tensor, order);
+          return constant.isWeight ? writer.weights(value, shape, data) : writer.constant(value, shape, data);
+        });
+      }
       const stored = writer.orderOf(value);
       if (sameOrder(stored, order)) return writer.tensorOf(value);
       return writer.once(`${value} as ${order}`, () => {
-        const to = writer.intermediate(`${value}.as${order.join('')}`, permuted(writer.shapeOf(value), order));
+        const shape = permuted(writer.shapeOf(value), order);
+        const to = writer.intermediate(`${value}.as${order.join('')}`, shape);
+        if (sameElements(writer.probeOf(value), stored, order)) {
+          writer.reshape(`${value}.as${order.join('')}`, writer.tensorOf(value), to, writer.openShape(value, order));
+          return to;
+        }
         const places = Int32Array.from(order, (axis) => stored.indexOf(axis));
         const perm = writer.constant(`${value}.as${order.join('')}.perm`, [order.length], places);
         writer.emit('TRANSPOSE', [writer.tensorOf(value), perm], to, {});
@@ -111,6 +145,14 @@ export function createWriter({ graph, state, shapes, half }: WriterOptions): [Wr
       if (order) orders.set(value, order);
       return writer.tensorOf(value);
     },
+    share(value, tensor, order) {
+      orders.set(value, order);
+      made.set(value, tensor);
+    },
+    fix(value, tensor, isWeight) {
+      fixed.set(value, { tensor, isWeight });
+    },
+    fixedOf: (value) => fixed.get(value),
     producerOf: (value) => producers.get(value),
     weight(node, role) {
       const name = node.params[role];
@@ -134,6 +176,10 @@ export function createWriter({ graph, state, shapes, half }: WriterOptions): [Wr
     constant: (name, shape, data) =>
       addTensor(name, shape, data instanceof Int32Array ? 'INT32' : 'FLOAT32', addBuffer(data)),
     intermediate: (name, shape) => addTensor(name, shape, 'FLOAT32'),
+    reshape(name, x, y, shape) {
+      const target = writer.constant(`${name}.shape`, [shape.length], Int32Array.from(shape));
+      writer.emit('RESHAPE', [x, target], y, { new_shape: [...shape] });
+    },
     emit(operator, inputs, output, fields) {
       if (!codes.includes(operator)) codes.push(operator);
       const { options: table } = OPERATORS[operator];
