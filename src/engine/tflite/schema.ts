@@ -56,12 +56,12 @@ export const MODEL_SCHEMA: Schema = {
       TransposeOptions: 26,
       ReducerOptions: 27,
       SubOptions: 28,
+      StridedSliceOptions: 32,
       SplitOptions: 35,
       CastOptions: 37,
       DequantizeOptions: 38,
       MaximumMinimumOptions: 39,
       PadV2Options: 43,
-      SliceOptions: 48,
       HardSwishOptions: 91,
       DepthToSpaceOptions: 94,
       BatchMatMulOptions: 101,
@@ -147,12 +147,18 @@ export const MODEL_SCHEMA: Schema = {
     PadOptions: {},
     TransposeOptions: {},
     ReducerOptions: { keep_dims: [0, 'bool'] },
+    StridedSliceOptions: {
+      begin_mask: [0, 'int32'],
+      end_mask: [1, 'int32'],
+      ellipsis_mask: [2, 'int32'],
+      new_axis_mask: [3, 'int32'],
+      shrink_axis_mask: [4, 'int32'],
+    },
     SplitOptions: { num_splits: [0, 'int32'] },
     CastOptions: { in_data_type: [0, 'int8'], out_data_type: [1, 'int8'] },
     DequantizeOptions: {},
     MaximumMinimumOptions: {},
     PadV2Options: {},
-    SliceOptions: {},
     HardSwishOptions: {},
     SpaceToDepthOptions: { block_size: [0, 'int32'] },
     DepthToSpaceOptions: { block_size: [0, 'int32'] },
@@ -195,10 +201,10 @@ export type Operator =
   | 'RELU_N1_TO_1'
   | 'RESHAPE'
   | 'RSQRT'
-  | 'SLICE'
   | 'SOFTMAX'
   | 'SPACE_TO_DEPTH'
   | 'SPLIT'
+  | 'STRIDED_SLICE'
   | 'SUB'
   | 'TRANSPOSE';
 
@@ -226,13 +232,13 @@ export const OPERATORS: Readonly<Record<Operator, OperatorSchema>> = {
   TRANSPOSE: { code: 39, options: 'TransposeOptions', version: 1 },
   MEAN: { code: 40, options: 'ReducerOptions', version: 1 },
   SUB: { code: 41, options: 'SubOptions', version: 1 },
+  STRIDED_SLICE: { code: 45, options: 'StridedSliceOptions', version: 1 },
   SPLIT: { code: 49, options: 'SplitOptions', version: 1 },
   CAST: { code: 53, options: 'CastOptions', version: 1 },
   PRELU: { code: 54, options: undefined, version: 1 },
   MAXIMUM: { code: 55, options: 'MaximumMinimumOptions', version: 1 },
   MINIMUM: { code: 57, options: 'MaximumMinimumOptions', version: 1 },
   PADV2: { code: 60, options: 'PadV2Options', version: 1 },
-  SLICE: { code: 65, options: 'SliceOptions', version: 1 },
   RSQRT: { code: 76, options: undefined, version: 1 },
   HARD_SWISH: { code: 117, options: 'HardSwishOptions', version: 1 },
   BATCH_MATMUL: { code: 126, options: 'BatchMatMulOptions', version: 1 },

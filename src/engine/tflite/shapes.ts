@@ -13,22 +13,26 @@ export function writeConcat(writer: Writer, { inputs, outputs, attrs }: NodeOf<'
   writer.emit('CONCATENATION', parts, writer.result(outputs[0]!, order), options);
 }
 
-/** Elements start … start + length − 1 along an axis, all of the others. */
-function emitSlice(writer: Writer, value: string, to: string, axis: number, start: number, length: number): void {
+/** Elements start … end − 1 along an axis, and by the mask all of the others, however many images there are. */
+function emitSlice(writer: Writer, value: string, to: string, axis: number, [start, end]: [number, number]): void {
   const order = writer.orderOf(value);
   const place = order.indexOf(axis);
   const along = (at: number, others: number): Int32Array =>
     Int32Array.from(order, (_, i) => (i === place ? at : others));
-  const begin = writer.constant(`${to}.begin`, [order.length], along(start, 0));
-  const size = writer.constant(`${to}.size`, [order.length], along(length, -1));
-  writer.emit('SLICE', [writer.tensorOf(value), begin, size], writer.result(to, order), {});
+  const others = 2 ** order.length - 1 - 2 ** place;
+  const places = { begin: along(start, 0), end: along(end, 1), strides: along(1, 1) };
+  const operands = Object.entries(places).map(([name, values]) =>
+    writer.constant(`${to}.${name}`, [order.length], values),
+  );
+  const y = writer.result(to, order);
+  writer.emit('STRIDED_SLICE', [writer.tensorOf(value), ...operands], y, { begin_mask: others, end_mask: others });
 }
 
 export function writeSlice(writer: Writer, { inputs, outputs, attrs }: NodeOf<'Slice'>): void {
-  emitSlice(writer, inputs[0]!, outputs[0]!, attrs.axis, attrs.start, attrs.end - attrs.start);
+  emitSlice(writer, inputs[0]!, outputs[0]!, attrs.axis, [attrs.start, attrs.end]);
 }
 
-/** Equal parts are one SPLIT; others a SLICE each. */
+/** Equal parts are one SPLIT; others a STRIDED_SLICE each. */
 export function writeSplit(writer: Writer, { name, inputs, outputs, attrs }: NodeOf<'Split'>): void {
   const value = inputs[0]!;
   const order = writer.orderOf(value);
@@ -40,7 +44,7 @@ export function writeSplit(writer: Writer, { name, inputs, outputs, attrs }: Nod
   }
   let start = 0;
   attrs.split.forEach((length, i) => {
-    emitSlice(writer, value, outputs[i]!, attrs.axis, start, length);
+    emitSlice(writer, value, outputs[i]!, attrs.axis, [start, start + length]);
     start += length;
   });
 }
