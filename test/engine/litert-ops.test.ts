@@ -2,17 +2,14 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../../src/engine/engine.ts';
-import { decodeTable } from '../../src/engine/tflite/read-flatbuffer.ts';
-import { MODEL_SCHEMA, OPERATORS } from '../../src/engine/tflite/schema.ts';
 import { toTflite } from '../../src/engine/tflite/to-tflite.ts';
-import { type GraphBuilder, graphBuilder } from '../../src/graph/build.ts';
+import { graphBuilder } from '../../src/graph/build.ts';
 import type { Graph } from '../../src/graph/graph.ts';
 import { ACTIVATIONS } from '../../src/models/zoo/activations.ts';
-import { attended, attentionScores, layerNorm, linearLayer } from '../../src/models/zoo/tokens.ts';
 import { rounds } from '../rounds.ts';
 import { expectAgreement } from './cases/agreement.ts';
 import { inferenceCases, moreCases } from './cases/inference-ops.ts';
-import { liteRtEngine } from './cases/litert.ts';
+import { type Build, checkOn, liteRtEngine, operatorNames } from './cases/litert.ts';
 import { type Case, lively, noise } from './cases/models.ts';
 import { tokenCases } from './cases/token-ops.ts';
 
@@ -21,29 +18,8 @@ beforeAll(async () => {
   engine = await liteRtEngine();
 });
 
-type Build = (g: GraphBuilder, x: string) => Record<string, string>;
-
-/** A graph of one input, on numbers of which some are beyond the bounds of activations. */
-async function check(shape: readonly number[], build: Build): Promise<void> {
-  const g = graphBuilder('case');
-  const graph = g.build(build(g, g.input('input', ['N', ...shape.slice(1)])));
-  const { data } = noise(shape, 9);
-  const input = { shape, data: (data as Float32Array).map((value) => 4 * value) };
-  const one = { graph, dims: { N: shape[0]! }, feeds: { input }, state: lively(graph, 3) };
-  await expectAgreement([{ name: 'litert', engine, threads: 1 }], one);
-}
-
-/** Names of the operators of a file, in order. */
-async function operatorsOf(graph: Graph, dims: Record<string, number>): Promise<string[]> {
-  const model = decodeTable(MODEL_SCHEMA, await toTflite(graph, lively(graph, 1), { dims })) as unknown as {
-    operator_codes: { builtin_code: number }[];
-    subgraphs: { operators: { opcode_index?: number }[] }[];
-  };
-  const nameOf = (code: number): string => Object.entries(OPERATORS).find(([, one]) => one.code === code)![0];
-  return model.subgraphs[0]!.operators.map(({ opcode_index }) =>
-    nameOf(model.operator_codes[opcode_index ?? 0]!.builtin_code),
-  );
-}
+const operatorsOf = async (graph: Graph, dims: Record<string, number>): Promise<string[]> =>
+  operatorNames(await toTflite(graph, lively(graph, 1), { dims }));
 
 /** Activations of ordinary ops, that of an image. */
 const activationCases = (): Case[] =>
@@ -82,7 +58,7 @@ describe('windows of any size, stride and padding', () => {
   test('pooling', async () => {
     await fc.assert(
       fc.asyncProperty(windows, async ({ attrs, size }) => {
-        await check([1, 3, ...size], (g, x) => ({
+        await checkOn(engine, [1, 3, ...size], (g, x) => ({
           max: g.op('MaxPool', 'max', [x], attrs),
           relu: g.op('MaxPool', 'relu', [g.op('Relu', 'positive', [x], {})], attrs),
           mean: g.op('AveragePool', 'mean', [x], { ...attrs, count_include_pad: false }),
@@ -101,7 +77,7 @@ describe('windows of any size, stride and padding', () => {
     });
     await fc.assert(
       fc.asyncProperty(windows, kinds, async ({ attrs, size }, { dilations, group, multiplier }) => {
-        await check([1, 6, 4 + size[0], 4 + size[1]], (g, x) => ({
+        await checkOn(engine, [1, 6, 4 + size[0], 4 + size[1]], (g, x) => ({
           y: g.conv('conv', x, 6 * multiplier, 6, { ...attrs, dilations, group }),
         }));
       }),
@@ -127,7 +103,7 @@ test('activations inside of the operators before them, and bounds of any kind', 
         return [`y${i}`, g.op('Clip', `clip${i}`, [sum], { min, max })];
       }),
     );
-  await check([2, 3, 4, 5], build);
+  await checkOn(engine, [2, 3, 4, 5], build);
   const g = graphBuilder('clips');
   const graph = g.build(build(g, g.input('input', ['N', 3, 4, 5])));
   const names = await operatorsOf(graph, { N: 1 });
@@ -137,7 +113,7 @@ test('activations inside of the operators before them, and bounds of any kind', 
 describe('orders of axes', () => {
   test('means over any axes, and what is made of them', async () => {
     const axes = [[0], [1], [2], [3], [1, 2], [2, 3], [1, 3], [1, 2, 3]];
-    await check([2, 3, 4, 5], (g, x) =>
+    await checkOn(engine, [2, 3, 4, 5], (g, x) =>
       Object.fromEntries(
         axes.flatMap((axes) =>
           [true, false].map((keepdims) => {
@@ -151,7 +127,7 @@ describe('orders of axes', () => {
   });
 
   test('operands of fewer axes belong to the last ones', async () => {
-    await check([2, 3, 4, 5], (g, x) => {
+    await checkOn(engine, [2, 3, 4, 5], (g, x) => {
       const mean = (name: string, axes: readonly number[]) => g.op('ReduceMean', name, [x], { axes, keepdims: false });
       const parts = { w: mean('w', [0, 1, 2]), hw: mean('hw', [0, 1]), chw: mean('chw', [0]) };
       const sums = Object.entries(parts).map(([name, part]) => [
@@ -164,7 +140,7 @@ describe('orders of axes', () => {
   });
 
   test('flattened images, softmax over rows, parts and sums of values in other orders', async () => {
-    await check([2, 4, 3, 5], (g, x) => {
+    await checkOn(engine, [2, 4, 3, 5], (g, x) => {
       const soft = g.op('Softmax', 'soft', [x], {});
       const [first, second] = [0, 2].map((start) =>
         g.op('Slice', `part${start}`, [soft], { axis: 1, start, end: start + 2 }),
@@ -183,125 +159,9 @@ describe('orders of axes', () => {
   });
 
   test('the same axis of matrices', async () => {
-    await check([3, 8], (g, x) => {
+    await checkOn(engine, [3, 8], (g, x) => {
       const [a, b, c] = g.split('split', x, [3, 3, 2]) as [string, string, string];
       return { y: g.op('Concat', 'y', [c, a, b], { axis: 1 }), soft: g.op('Softmax', 'soft', [b], {}) };
-    });
-  });
-});
-
-/** What is done to a value of any shape, by numbers that choose how; it returns the value and its shape. */
-type Move = (
-  g: GraphBuilder,
-  name: string,
-  x: string,
-  shape: readonly number[],
-  choice: number,
-) => [string, readonly number[]];
-
-const MOVES: readonly Move[] = [
-  (g, name, x, shape, choice) => {
-    const perm = shape.map((_, axis) => axis).sort((a, b) => ((a * 7 + choice) % 5) - ((b * 7 + choice) % 5));
-    return [g.op('Transpose', name, [x], { perm }), perm.map((axis) => shape[axis]!)];
-  },
-  // Two axes that stand side by side become one.
-  (g, name, x, shape, choice) => {
-    if (shape.length < 3) return [x, shape];
-    const at = choice % (shape.length - 1);
-    const joined = [...shape.slice(0, at), shape[at]! * shape[at + 1]!, ...shape.slice(at + 2)];
-    return [g.op('Reshape', name, [x], { shape: joined }), joined];
-  },
-  (g, name, x, shape, choice) => {
-    const at = shape.findIndex((size, axis) => size % 2 === 0 && axis >= choice % 3);
-    if (shape.length > 4 || at < 0) return [x, shape];
-    const parted = [...shape.slice(0, at), 2, shape[at]! / 2, ...shape.slice(at + 1)];
-    return [g.op('Reshape', name, [x], { shape: parted }), parted];
-  },
-  (g, name, x, shape) => [g.op('Softmax', name, [x], {}), shape],
-  (g, name, x, shape, choice) => {
-    const axis = choice % shape.length;
-    return [g.op('ReduceMean', name, [x], { axes: [axis], keepdims: true }), shape.map((n, i) => (i === axis ? 1 : n))];
-  },
-  (g, name, x, shape, choice) => {
-    const axis = choice % shape.length;
-    return [g.op('Concat', name, [x, x], { axis }), shape.map((n, i) => (i === axis ? 2 * n : n))];
-  },
-  (g, name, x, shape) => {
-    const row = g.op('Constant', `${name}.row`, [], {
-      shape: shape.slice(1),
-      value: Array.from({ length: shape.slice(1).reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i)),
-    });
-    return [g.op('Add', name, [row, x], {}), shape];
-  },
-  (g, name, x, shape) => {
-    const column = g.op('Constant', `${name}.column`, [], { shape: [1, 3], value: [1, -2, 3] });
-    const turned = g.op('Transpose', `${name}.turned`, [column], { perm: [1, 0] });
-    const row = g.op('Reshape', `${name}.row`, [turned], { shape: [1, 3] });
-    const product = g.op('MatMul', `${name}.outer`, [turned, row], {});
-    const sum = g.op('ReduceMean', `${name}.sum`, [product], { axes: [0, 1], keepdims: false });
-    return [g.op('Mul', name, [x, sum], {}), shape];
-  },
-  (g, name, x, shape, choice) => {
-    if (shape.length < 2) return [x, shape];
-    const perm = shape.map((_, axis) => axis);
-    perm.splice(-2, 2, shape.length - 1, shape.length - 2);
-    const turned = g.op('Transpose', `${name}.turned`, [x], { perm });
-    const isLeft = choice % 2 === 0;
-    const size = shape.at(isLeft ? -2 : -1)!;
-    return [g.op('MatMul', name, isLeft ? [x, turned] : [turned, x], {}), [...shape.slice(0, -2), size, size]];
-  },
-  (g, name, x, shape) => [linearLayer(g, name, x, [shape.at(-1)!, 4]), [...shape.slice(0, -1), 4]],
-];
-
-describe('networks of tokens', () => {
-  test('any reshapes and transposes, and what is computed between them', async () => {
-    const moves = fc.array(fc.tuple(fc.nat(MOVES.length - 1), fc.nat(20)), { minLength: 1, maxLength: 8 });
-    const images = fc.constantFrom([1, 2, 3, 4], [2, 4, 1, 6], [1, 6, 4, 1], [3, 2, 4]);
-    await fc.assert(
-      fc.asyncProperty(images, moves, async (image, chosen) => {
-        await check(image, (g, x) => {
-          let [y, shape]: [string, readonly number[]] = [x, image];
-          const outputs: Record<string, string> = {};
-          for (const [i, [move, choice]] of chosen.entries()) {
-            [y, shape] = MOVES[move]!(g, `move${i}`, y, shape, choice);
-            if (y !== x && i % 3 === 0) outputs[`y${i}`] = y;
-          }
-          return { ...outputs, y };
-        });
-      }),
-      { numRuns: rounds(60) },
-    );
-  });
-
-  test('patches become tokens without a TRANSPOSE, attention has one for each of q, k, v and the result', async () => {
-    const g = graphBuilder('attention');
-    const patches = g.conv('embed', g.input('input', ['N', 3, 8, 8]), 8, 3, {
-      ...{ kernel_shape: [4, 4], strides: [4, 4], pads: [0, 0, 0, 0], dilations: [1, 1], group: 1 },
-    });
-    const rows = g.op('Reshape', 'rows', [patches], { shape: [0, 0, -1] });
-    const tokens = layerNorm(g, 'norm', g.op('Transpose', 'tokens', [rows], { perm: [0, 2, 1] }), 8, 1e-6);
-    const [q, k, v] = ['q', 'k', 'v'].map((name) => linearLayer(g, name, tokens, [8, 8])) as [string, string, string];
-    const scores = attentionScores(g, 'attn', [q, k], { channels: 8, heads: 2 });
-    const graph = g.build({ y: attended(g, 'attn', [scores, v], { channels: 8, heads: 2 }) });
-    const one = { graph, dims: { N: 1 }, feeds: { input: noise([1, 3, 8, 8], 3) }, state: lively(graph, 3) };
-    await expectAgreement([{ name: 'litert', engine, threads: 1 }], one);
-    const names = await operatorsOf(graph, { N: 1 });
-    expect(names.indexOf('TRANSPOSE')).toBeGreaterThan(names.lastIndexOf('RSQRT'));
-    expect(names.filter((name) => name === 'TRANSPOSE')).toHaveLength(4);
-  });
-
-  test('an input, or a value twice, as output', async () => {
-    await check([2, 3, 4], (g, x) => {
-      const turned = g.op('Transpose', 'turned', [x], { perm: [0, 2, 1] });
-      const back = g.op('Transpose', 'back', [turned], { perm: [0, 2, 1] });
-      const fixed = g.op('Constant', 'fixed', [], { shape: [1, 3], value: [1, 2, 3] });
-      return {
-        turned,
-        back,
-        again: g.op('Transpose', 'again', [turned], { perm: [0, 1, 2] }),
-        fixed,
-        column: g.op('Transpose', 'column', [fixed], { perm: [1, 0] }),
-      };
     });
   });
 });

@@ -3,8 +3,13 @@ import { sizeOf, type Tensor } from '../../../src/core/tensor.ts';
 import type { Engine } from '../../../src/engine/engine.ts';
 import { liteRtVersion, openTflite, type TfliteSession } from '../../../src/engine/litert-node.ts';
 import { NODE_WRITERS } from '../../../src/engine/tflite/nodes.ts';
+import { decodeTable } from '../../../src/engine/tflite/read-flatbuffer.ts';
+import { MODEL_SCHEMA, OPERATORS } from '../../../src/engine/tflite/schema.ts';
 import { toTflite } from '../../../src/engine/tflite/to-tflite.ts';
+import { type GraphBuilder, graphBuilder } from '../../../src/graph/build.ts';
 import type { OpKind } from '../../../src/graph/kinds.ts';
+import { expectAgreement } from './agreement.ts';
+import { lively, noise } from './models.ts';
 
 /** Four axes in another order; other tensors stay. */
 function turned({ shape, data }: Tensor, order: readonly number[]): Tensor {
@@ -49,4 +54,28 @@ export async function liteRtEngine(precision: 'fp32' | 'fp16' = 'fp32'): Promise
       };
     },
   };
+}
+
+/** Names of the operators of a file, in order. */
+export function operatorNames(file: Uint8Array): string[] {
+  const model = decodeTable(MODEL_SCHEMA, file) as unknown as {
+    operator_codes: { builtin_code: number }[];
+    subgraphs: { operators: { opcode_index?: number }[] }[];
+  };
+  const nameOf = (code: number): string => Object.entries(OPERATORS).find(([, one]) => one.code === code)![0];
+  const names = model.operator_codes.map(({ builtin_code }) => nameOf(builtin_code));
+  return model.subgraphs[0]!.operators.map(({ opcode_index }) => names[opcode_index ?? 0]!);
+}
+
+/** Outputs of a graph over one input. */
+export type Build = (g: GraphBuilder, x: string) => Record<string, string>;
+
+/** Checks a graph of one input on an engine, on numbers of which some are beyond the bounds of activations. */
+export async function checkOn(engine: Engine, shape: readonly number[], build: Build): Promise<void> {
+  const g = graphBuilder('case');
+  const graph = g.build(build(g, g.input('input', ['N', ...shape.slice(1)])));
+  const { data } = noise(shape, 9);
+  const input = { shape, data: (data as Float32Array).map((value) => 4 * value) };
+  const one = { graph, dims: { N: shape[0]! }, feeds: { input }, state: lively(graph, 3) };
+  await expectAgreement([{ name: 'litert', engine, threads: 1 }], one);
 }
