@@ -15,8 +15,8 @@ export function writeGemm(writer: Writer, node: NodeOf<'Gemm'>): void {
   const order = withLast(writer.orderOf(value), rank - 1);
   const x = writer.inOrder(value, order);
   const { output, ...activation } = writer.activated(node.outputs[0]!, order);
-  const options = rank > 2 ? { ...activation, keep_num_dims: true } : activation;
-  writer.emit('FULLY_CONNECTED', [x, w, b], output, options);
+  if (rank === 2) writer.emit('FULLY_CONNECTED', [x, w, b], output, activation);
+  else writer.emit('FULLY_CONNECTED_ROWS', [x, w, b], output, { ...activation, keep_num_dims: true });
 }
 
 /** The last two axes turned. */

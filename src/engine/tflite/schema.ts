@@ -185,6 +185,7 @@ export type Operator =
   | 'DEPTH_TO_SPACE'
   | 'DEQUANTIZE'
   | 'FULLY_CONNECTED'
+  | 'FULLY_CONNECTED_ROWS'
   | 'GELU'
   | 'HARD_SWISH'
   | 'LOGISTIC'
@@ -219,6 +220,8 @@ export const OPERATORS: Readonly<Record<Operator, OperatorSchema>> = {
   // Version 3 takes float16.
   DEQUANTIZE: { code: 6, options: 'DequantizeOptions', version: 3 },
   FULLY_CONNECTED: { code: 9, options: 'FullyConnectedOptions', version: 1 },
+  // The same operator; version 5 keeps the axes before the last.
+  FULLY_CONNECTED_ROWS: { code: 9, options: 'FullyConnectedOptions', version: 5 },
   LOGISTIC: { code: 14, options: undefined, version: 1 },
   MAX_POOL_2D: { code: 17, options: 'Pool2DOptions', version: 1 },
   MUL: { code: 18, options: 'MulOptions', version: 1 },
