@@ -5,3 +5,4 @@ export const HARD_SWISH = 3;
 export const SIGMOID = 4;
 export const SWISH = 5;
 export const GELU = 6;
+export const AFFINE = 7;

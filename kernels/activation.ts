@@ -1,8 +1,8 @@
 /** Activations of four values at a time. Activations are [rows, cs] with C channels used; the rest stays zero. */
 import { exp4 } from './math';
-import { CLIP, GELU, HARD_SIGMOID, HARD_SWISH, SIGMOID, SWISH } from './activation-kinds';
+import { AFFINE, CLIP, GELU, HARD_SIGMOID, HARD_SWISH, SIGMOID, SWISH } from './activation-kinds';
 import { FULL } from './generated/full';
-import { float, int, ptr, share, splat } from './vector';
+import { float, fma, int, ptr, share, splat } from './vector';
 
 @inline
 function hardSigmoid(x: v128): v128 {
@@ -34,6 +34,7 @@ function apply(kind: i32, x: v128, least: v128, most: v128): v128 {
   if (kind == HARD_SWISH) return f32x4.mul(x, hardSigmoid(x));
   if (kind == SIGMOID) return sigmoid(x);
   if (kind == SWISH) return f32x4.mul(x, sigmoid(x));
+  if (kind == AFFINE) return fma(x, least, most);
   const tail = upperTail(x), below = f32x4.lt(x, splat(0));
   return f32x4.mul(x, v128.bitselect(tail, f32x4.sub(splat(1), tail), below));
 }
@@ -44,7 +45,7 @@ function each(kind: i32, p: usize, i0: usize, i1: usize): void {
   for (let i = i0; i < i1; i += 16) v128.store(ptr(p, 2) + i, apply(kind, v128.load(ptr(p, 1) + i), least, most));
 }
 
-/** 1 x, 2 y, 3 rows, 4 cs, 5 C, 6 which of activation-kinds.ts, 7 least and 8 most of a clip, 9 whether zeros do not stay zero. */
+/** 1 x, 2 y, 3 rows, 4 cs, 5 C, 6 which of activation-kinds.ts, 7 least and 8 most of a clip, or factor and summand, 9 whether zeros do not stay zero. */
 export function activate(p: usize, tid: i32, nt: i32): void {
   const rows = int(p, 3), cs = int(p, 4), kind = int(p, 6);
   const r0 = share(rows, 1, tid, nt), r1 = share(rows, 1, tid + 1, nt), i0 = <usize>(r0 * cs) << 2, i1 = <usize>(r1 * cs) << 2;
@@ -61,7 +62,8 @@ function baselineActivation(kind: i32, p: usize, i0: usize, i1: usize): void {
   else if (kind == HARD_SIGMOID) each(HARD_SIGMOID, p, i0, i1);
   else if (kind == HARD_SWISH) each(HARD_SWISH, p, i0, i1);
   else if (kind == SWISH) each(SWISH, p, i0, i1);
-  else each(GELU, p, i0, i1);
+  else if (kind == GELU) each(GELU, p, i0, i1);
+  else each(AFFINE, p, i0, i1);
 }
 
 /** x where x > 0, else slope · x: 1 x, 2 slope [cs], 3 y, 4 rows, 5 cs. */

@@ -1,12 +1,15 @@
 /** The instructions of the networks that a MobileOne is compared with, beside those of inference.ts. */
 import * as op from './opcodes';
 import * as activation from './activation';
+import * as broadcast from './broadcast';
 import * as window from './window';
 
 /** Thread `tid` of `nt` does its share of the instruction at `p`; false if it is none of these. */
 export function execute(p: usize, tid: i32, nt: i32): bool {
   switch (load<i32>(p)) {
     case op.PRELU: activation.prelu(p, tid, nt); return true;
+    case op.MAX: broadcast.largest(p, tid, nt); return true;
+    case op.BROADCAST: broadcast.broadcast(p, tid, nt); return true;
     case op.POOL: window.pool(p, tid, nt); return true;
     case op.PAD: window.pad(p, tid, nt); return true;
     case op.COPY_CHANNELS: window.copyChannels(p, tid, nt); return true;

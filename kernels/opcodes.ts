@@ -64,6 +64,8 @@ export const POOL = 92;
 export const PAD = 93;
 export const COPY_CHANNELS = 94;
 export const SHUFFLE_CHANNELS = 95;
+export const MAX = 96;
+export const BROADCAST = 97;
 
 /** 32-bit words of one instruction: the opcode and its arguments. */
 export const INSTRUCTION_WORDS = 28;

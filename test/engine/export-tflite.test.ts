@@ -9,12 +9,13 @@ import { sizeOf, type Tensor } from '../../src/core/tensor.ts';
 import { loadState } from '../../src/engine/engine.ts';
 import { createReferenceEngine } from '../../src/engine/reference/engine.ts';
 import { decodeTable } from '../../src/engine/tflite/read-flatbuffer.ts';
-import { MODEL_SCHEMA, OPERATORS } from '../../src/engine/tflite/schema.ts';
+import { MODEL_SCHEMA } from '../../src/engine/tflite/schema.ts';
 import { type ExportedModel, type ExportOptions, FORMAT_BOUNDS } from '../../src/export/format.ts';
 import { openTfliteClassifier } from '../../src/export/tflite/classifier-node.ts';
 import { TFLITE } from '../../src/export/tflite/format-node.ts';
 import { type MobileOneConfig, mobileOne, VARIANTS } from '../../src/models/mobileone.ts';
 import { compareLogits, summarize } from '../../src/reparam/prove.ts';
+import { operatorNames } from './cases/litert.ts';
 import { lively } from './cases/models.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'tflite-'));
@@ -65,16 +66,7 @@ function photos(shape: readonly number[]): Tensor {
   return { shape, data: Uint8Array.from({ length: sizeOf(shape) }, () => rng.int(256)) };
 }
 
-/** Names of the operators of a file, in order. */
-function operatorsOf({ files, main }: ExportedModel): string[] {
-  const model = decodeTable(MODEL_SCHEMA, files.get(main)!) as unknown as {
-    operator_codes: { builtin_code: number }[];
-    subgraphs: { operators: { opcode_index?: number }[] }[];
-  };
-  const nameOf = (code: number): string => Object.entries(OPERATORS).find(([, one]) => one.code === code)![0];
-  const names = model.operator_codes.map(({ builtin_code }) => nameOf(builtin_code));
-  return model.subgraphs[0]!.operators.map(({ opcode_index }) => names[opcode_index ?? 0]!);
-}
+const operatorsOf = ({ files, main }: ExportedModel): string[] => operatorNames(files.get(main)!);
 
 const count = (names: readonly string[]): Record<string, number> =>
   Object.fromEntries([...new Set(names)].sort().map((name) => [name, names.filter((one) => one === name).length]));

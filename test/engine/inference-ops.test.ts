@@ -29,9 +29,13 @@ const NOT_TRAINED: readonly (readonly [OpKind, object])[] = [
   ['HardSwish', {}],
   ['Swish', {}],
   ['Gelu', {}],
+  ['Affine', { alpha: 2, beta: 1 }],
+  ['Max', {}],
   ['Slice', { axis: 1, start: 0, end: 4 }],
   ['ChannelShuffle', { groups: 2 }],
   ['MaxPool', { kernel_shape: [2, 2], strides: [2, 2], pads: [0, 0, 0, 0] }],
+  ['Transpose', { perm: [0, 1, 3, 2] }],
+  ['Reshape', { shape: [0, 0, 0, 0] }],
 ];
 
 describe('training', () => {
@@ -77,6 +81,7 @@ describe('shapes', () => {
   test.each([
     ['Clip', node('Clip', { min: 1, max: 0 }, [1, 2]), /min must be at most max/],
     ['Add', node('Add', {}, [2, 3], [2, 4]), /\[2, 3\] and \[2, 4\] do not broadcast/],
+    ['Max', node('Max', {}, [2, 3], [1, 3], [2, 4]), /\[2, 3\] and \[2, 4\] do not broadcast/],
     ['Concat', node('Concat', { axis: 1 }, [1, 2, 3, 3], [1, 2, 4, 3]), /differ beside axis 1/],
     ['Concat', node('Concat', { axis: 4 }, [1, 2, 3, 3]), /axis 4 is none/],
     ['Split', node('Split', { axis: 1, split: [2, 2] }, [1, 5, 3, 3]), /2 \+ 2 are not the 5/],

@@ -13,6 +13,7 @@ import { type MobileOneConfig, mobileOne, VARIANTS } from '../../src/models/mobi
 import { withPreprocess } from '../../src/models/preprocess.ts';
 import { fuse } from '../../src/reparam/fuse.ts';
 import { trainMode } from '../../src/step/train-step.ts';
+import { toNhwc } from './cases/litert.ts';
 import { lively, noise } from './cases/models.ts';
 
 const TINY: MobileOneConfig = {
@@ -23,18 +24,6 @@ const TINY: MobileOneConfig = {
   num_conv_branches: 2,
   num_classes: 7,
 };
-
-/** `[N, C, H, W]` → `[N, H, W, C]`; matrices stay. */
-function toNhwc({ shape, data }: Tensor): Tensor {
-  if (shape.length < 4) return { shape, data };
-  const [n, c, h, w] = shape as [number, number, number, number];
-  const moved = new Float32Array(data.length);
-  for (let i = 0; i < data.length; i++) {
-    const [at, pixel] = [Math.floor(i / (h * w)), i % (h * w)];
-    moved[(Math.floor(at / c) * h * w + pixel) * c + (at % c)] = data[i]!;
-  }
-  return { shape: [n, h, w, c], data: moved };
-}
 
 function relativeError(actual: Tensor, expected: Tensor): number {
   expect(actual.shape).toEqual(expected.shape);
@@ -52,10 +41,7 @@ async function expectSame(
   loadState(program, state);
   const expected = await program.run(feeds);
   const session = await openTflite(await toTflite(graph, state, { dims }));
-  const images = Object.entries(feeds).map(([name, value]) => [
-    name,
-    value.data instanceof Uint8Array ? value : toNhwc(value),
-  ]);
+  const images = Object.entries(feeds).map(([name, value]) => [name, toNhwc(value)]);
   const actual = await session.run(Object.fromEntries(images));
   session.dispose();
   expect(Object.keys(actual).sort()).toEqual(Object.keys(expected).sort());

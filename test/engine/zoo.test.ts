@@ -1,12 +1,13 @@
 /**
  * The networks of the zoo, one of each family here and all of them in the long tests: the reference engine against PyTorch, ONNX Runtime
- * (through our ONNX file) and the wasm engine against the reference.
+ * (through our ONNX file), LiteRT.js (through our TFLite file) and the wasm engine against the reference.
  */
 import { readFileSync } from 'node:fs';
 import { test } from 'vitest';
 import { ortEngine } from '../../src/engine/ort-node.ts';
 import { nodeWasmEngine } from '../../src/engine/wasm/node.ts';
 import { ZOO } from '../../src/models/zoo/registry.ts';
+import { liteRtEngine } from './cases/litert.ts';
 import { type GoldenNet, goldenOf } from './cases/zoo.ts';
 import { checkNet } from './cases/zoo-check.ts';
 
@@ -17,5 +18,9 @@ const ONE_OF_EACH = [
 ];
 
 test.each(process.env.MOBILEONE_LONG ? Object.keys(ZOO) : ONE_OF_EACH)('%s', async (name) => {
-  await checkNet(name, goldenOf(nets, name), [await ortEngine(), await nodeWasmEngine({ threads: 1 })]);
+  await checkNet(name, goldenOf(nets, name), [
+    await ortEngine(),
+    await nodeWasmEngine({ threads: 1 }),
+    await liteRtEngine(),
+  ]);
 });

@@ -44,15 +44,28 @@ export const MODEL_SCHEMA: Schema = {
     BuiltinOptions: {
       Conv2DOptions: 1,
       DepthwiseConv2DOptions: 2,
+      Pool2DOptions: 5,
       FullyConnectedOptions: 8,
       SoftmaxOptions: 9,
+      ConcatenationOptions: 10,
       AddOptions: 11,
       ReshapeOptions: 17,
+      SpaceToDepthOptions: 19,
       MulOptions: 21,
       PadOptions: 22,
+      TransposeOptions: 26,
       ReducerOptions: 27,
+      SubOptions: 28,
+      StridedSliceOptions: 32,
+      SplitOptions: 35,
       CastOptions: 37,
       DequantizeOptions: 38,
+      MaximumMinimumOptions: 39,
+      PadV2Options: 43,
+      HardSwishOptions: 91,
+      DepthToSpaceOptions: 94,
+      BatchMatMulOptions: 101,
+      GeluOptions: 116,
     },
   },
   tables: {
@@ -116,15 +129,41 @@ export const MODEL_SCHEMA: Schema = {
       dilation_w_factor: [5, 'int32'],
       dilation_h_factor: [6, 'int32'],
     },
-    FullyConnectedOptions: { ...activation(0) },
+    Pool2DOptions: {
+      padding: [0, 'int8'],
+      stride_w: [1, 'int32'],
+      stride_h: [2, 'int32'],
+      filter_width: [3, 'int32'],
+      filter_height: [4, 'int32'],
+      ...activation(5),
+    },
+    FullyConnectedOptions: { ...activation(0), keep_num_dims: [2, 'bool'] },
     SoftmaxOptions: { beta: [0, 'float32'] },
+    ConcatenationOptions: { axis: [0, 'int32'], ...activation(1) },
     AddOptions: { ...activation(0) },
     ReshapeOptions: { new_shape: [0, '[int32]'] },
     MulOptions: { ...activation(0) },
+    SubOptions: { ...activation(0) },
     PadOptions: {},
+    TransposeOptions: {},
     ReducerOptions: { keep_dims: [0, 'bool'] },
+    StridedSliceOptions: {
+      begin_mask: [0, 'int32'],
+      end_mask: [1, 'int32'],
+      ellipsis_mask: [2, 'int32'],
+      new_axis_mask: [3, 'int32'],
+      shrink_axis_mask: [4, 'int32'],
+    },
+    SplitOptions: { num_splits: [0, 'int32'] },
     CastOptions: { in_data_type: [0, 'int8'], out_data_type: [1, 'int8'] },
     DequantizeOptions: {},
+    MaximumMinimumOptions: {},
+    PadV2Options: {},
+    HardSwishOptions: {},
+    SpaceToDepthOptions: { block_size: [0, 'int32'] },
+    DepthToSpaceOptions: { block_size: [0, 'int32'] },
+    BatchMatMulOptions: { adj_x: [0, 'bool'], adj_y: [1, 'bool'] },
+    GeluOptions: { approximate: [0, 'bool'] },
   },
 };
 
@@ -137,35 +176,77 @@ export interface OperatorSchema {
 
 export type Operator =
   | 'ADD'
+  | 'AVERAGE_POOL_2D'
+  | 'BATCH_MATMUL'
+  | 'CAST'
+  | 'CONCATENATION'
   | 'CONV_2D'
   | 'DEPTHWISE_CONV_2D'
+  | 'DEPTH_TO_SPACE'
   | 'DEQUANTIZE'
   | 'FULLY_CONNECTED'
+  | 'FULLY_CONNECTED_ROWS'
+  | 'GELU'
+  | 'HARD_SWISH'
   | 'LOGISTIC'
-  | 'MUL'
-  | 'RELU'
-  | 'RESHAPE'
-  | 'SOFTMAX'
-  | 'PAD'
+  | 'MAXIMUM'
+  | 'MAX_POOL_2D'
   | 'MEAN'
-  | 'CAST';
+  | 'MINIMUM'
+  | 'MUL'
+  | 'PAD'
+  | 'PADV2'
+  | 'PRELU'
+  | 'RELU'
+  | 'RELU6'
+  | 'RELU_N1_TO_1'
+  | 'RESHAPE'
+  | 'RSQRT'
+  | 'SOFTMAX'
+  | 'SPACE_TO_DEPTH'
+  | 'SPLIT'
+  | 'STRIDED_SLICE'
+  | 'SUB'
+  | 'TRANSPOSE';
 
 export const OPERATORS: Readonly<Record<Operator, OperatorSchema>> = {
   ADD: { code: 0, options: 'AddOptions', version: 1 },
+  AVERAGE_POOL_2D: { code: 1, options: 'Pool2DOptions', version: 1 },
+  CONCATENATION: { code: 2, options: 'ConcatenationOptions', version: 1 },
   CONV_2D: { code: 3, options: 'Conv2DOptions', version: 1 },
   // Version 2 has dilations.
   DEPTHWISE_CONV_2D: { code: 4, options: 'DepthwiseConv2DOptions', version: 2 },
+  DEPTH_TO_SPACE: { code: 5, options: 'DepthToSpaceOptions', version: 1 },
   // Version 3 takes float16.
   DEQUANTIZE: { code: 6, options: 'DequantizeOptions', version: 3 },
   FULLY_CONNECTED: { code: 9, options: 'FullyConnectedOptions', version: 1 },
+  // The same operator; version 5 keeps the axes before the last.
+  FULLY_CONNECTED_ROWS: { code: 9, options: 'FullyConnectedOptions', version: 5 },
   LOGISTIC: { code: 14, options: undefined, version: 1 },
+  MAX_POOL_2D: { code: 17, options: 'Pool2DOptions', version: 1 },
   MUL: { code: 18, options: 'MulOptions', version: 1 },
   RELU: { code: 19, options: undefined, version: 1 },
+  RELU_N1_TO_1: { code: 20, options: undefined, version: 1 },
+  RELU6: { code: 21, options: undefined, version: 1 },
   RESHAPE: { code: 22, options: 'ReshapeOptions', version: 1 },
+  SPACE_TO_DEPTH: { code: 26, options: 'SpaceToDepthOptions', version: 1 },
   SOFTMAX: { code: 25, options: 'SoftmaxOptions', version: 1 },
   PAD: { code: 34, options: 'PadOptions', version: 1 },
+  TRANSPOSE: { code: 39, options: 'TransposeOptions', version: 1 },
   MEAN: { code: 40, options: 'ReducerOptions', version: 1 },
+  SUB: { code: 41, options: 'SubOptions', version: 1 },
+  STRIDED_SLICE: { code: 45, options: 'StridedSliceOptions', version: 1 },
+  SPLIT: { code: 49, options: 'SplitOptions', version: 1 },
   CAST: { code: 53, options: 'CastOptions', version: 1 },
+  PRELU: { code: 54, options: undefined, version: 1 },
+  MAXIMUM: { code: 55, options: 'MaximumMinimumOptions', version: 1 },
+  MINIMUM: { code: 57, options: 'MaximumMinimumOptions', version: 1 },
+  PADV2: { code: 60, options: 'PadV2Options', version: 1 },
+  RSQRT: { code: 76, options: undefined, version: 1 },
+  HARD_SWISH: { code: 117, options: 'HardSwishOptions', version: 1 },
+  BATCH_MATMUL: { code: 126, options: 'BatchMatMulOptions', version: 1 },
+  // Numbers beyond 127 are in `builtin_code` alone.
+  GELU: { code: 150, options: 'GeluOptions', version: 1 },
 };
 
 /** TensorType numbers of the element types in use. */
@@ -173,4 +254,5 @@ export type TensorType = 'FLOAT32' | 'FLOAT16' | 'INT32' | 'UINT8';
 export const TENSOR_TYPES: Readonly<Record<TensorType, number>> = { FLOAT32: 0, FLOAT16: 1, INT32: 2, UINT8: 3 };
 
 export const PADDING: Readonly<Record<'SAME' | 'VALID', number>> = { SAME: 0, VALID: 1 };
-export const ACTIVATION: Readonly<Record<'NONE' | 'RELU', number>> = { NONE: 0, RELU: 1 };
+export type Activation = 'NONE' | 'RELU' | 'RELU_N1_TO_1' | 'RELU6';
+export const ACTIVATION: Readonly<Record<Activation, number>> = { NONE: 0, RELU: 1, RELU_N1_TO_1: 2, RELU6: 3 };

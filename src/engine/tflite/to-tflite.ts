@@ -1,13 +1,16 @@
-/** Inference graphs of the IR as TensorFlow Lite models: NHWC throughout, no Transpose, ReLU fused into the operator before it. */
-import type { StateDict } from '../../core/tensor.ts';
+/** Inference graphs of the IR as TensorFlow Lite models: images NHWC, transposed only where an operator can't do without, activations fused into the operator before them. */
+import type { Shape, StateDict } from '../../core/tensor.ts';
 import { VERSION } from '../../core/version.ts';
 import { bind, type Dims } from '../../graph/bind.ts';
 import type { Graph, Node } from '../../graph/graph.ts';
 import { expandBranches } from '../../graph/passes/branches.ts';
 import { encodeTable, type TableValue } from './flatbuffer.ts';
 import { NODE_WRITERS, type TfliteKind } from './nodes.ts';
-import { MODEL_SCHEMA, OPERATORS } from './schema.ts';
+import { orderOfRank, permuted } from './order.ts';
+import { ACTIVATION, MODEL_SCHEMA, OPERATORS } from './schema.ts';
 import { createWriter, type Writer } from './writer.ts';
+
+const ADVICE = 'write the graph of the network without its training step, or run this one on the wasm engine';
 
 export interface ToTfliteOptions {
   /** Sizes of named dimensions; all must be given (`{ N: 1, H: 224, W: 224 }`): TFLite files have fixed shapes. */
@@ -28,15 +31,30 @@ export async function toTflite(graph: Graph, state: StateDict, options: ToTflite
   const { dims, precision = 'fp32', metadata = {} } = options;
   const expanded = graph.nodes.some(({ kind }) => kind === 'RepConv') ? expandBranches(graph) : graph;
   const { shapes } = bind(expanded, dims);
-  const [writer, written] = createWriter({ graph: expanded, state, shapes, half: precision === 'fp16' });
+  const probes = probeShapes(expanded, dims) ?? shapes;
+  const [writer, written] = createWriter({ graph: expanded, state, shapes, probes, half: precision === 'fp16' });
   const inputs = expanded.inputs.map(({ name }) => writer.tensorOf(name));
   for (const node of expanded.nodes) {
     if (written.absorbed.has(node)) continue;
     const write = NODE_WRITERS[node.kind as TfliteKind] as ((writer: Writer, node: Node) => void) | undefined;
-    if (!write) throw new TypeError(`node "${node.name}" (${node.kind}) can't be written as TFLite`);
+    if (!write)
+      throw new TypeError(
+        `node "${node.name}" (${node.kind}) can't be written as TFLite, which has inference only: ${ADVICE}`,
+      );
     write(writer, node);
   }
-  const outputs = Object.values(expanded.outputs).map(writer.tensorOf);
+  const outputs = new Set<number>();
+  for (const [name, value] of Object.entries(expanded.outputs)) {
+    const shape = writer.shapeOf(value);
+    const order = orderOfRank(shape.length);
+    const tensor = writer.inOrder(value, order);
+    // Each input and output is a tensor of its own, which a run writes.
+    const isTaken = inputs.includes(tensor) || outputs.has(tensor) || writer.fixedOf(value);
+    const own = isTaken ? writer.intermediate(name, permuted(shape, order)) : tensor;
+    const one = (): number => writer.constant(`${name}.one`, [], Float32Array.of(1));
+    if (isTaken) writer.emit('MUL', [tensor, one()], own, { fused_activation_function: ACTIVATION.NONE });
+    outputs.add(own);
+  }
   const { tensors, operators, buffers, codes } = written;
   const named = (names: readonly string[], tensors: readonly number[]): TableValue[] =>
     names.map((name, i) => ({ name, tensor_index: tensors[i]! }));
@@ -46,7 +64,7 @@ export async function toTflite(graph: Graph, state: StateDict, options: ToTflite
       const { code, version } = OPERATORS[name];
       return { deprecated_builtin_code: Math.min(code, 127), builtin_code: code, version };
     }),
-    subgraphs: [{ tensors, inputs, outputs, operators, name: graph.name }],
+    subgraphs: [{ tensors, inputs, outputs: [...outputs], operators, name: graph.name }],
     description: `mobileone ${VERSION}`,
     metadata: Object.entries(metadata).map(([name, value]) => {
       const data = typeof value === 'string' ? new TextEncoder().encode(value) : value;
@@ -59,11 +77,25 @@ export async function toTflite(graph: Graph, state: StateDict, options: ToTflite
           expanded.inputs.map(({ name }) => name),
           inputs,
         ),
-        outputs: named(Object.keys(expanded.outputs), outputs),
+        outputs: named(Object.keys(expanded.outputs), [...outputs]),
         signature_key: 'serving_default',
         subgraph_index: 0,
       },
     ],
   };
   return await encodeTable(MODEL_SCHEMA, model, 2 ** 16);
+}
+
+/** A number of images that is the length of no axis, nor divides any. */
+const PROBE = 1_000_003;
+
+/** The shapes with that many images; undefined if the graph is made for one number of them. */
+function probeShapes(graph: Graph, dims: Dims): ReadonlyMap<string, Shape> | undefined {
+  const batch = graph.inputs[0]?.shape[0];
+  if (typeof batch !== 'string') return undefined;
+  try {
+    return bind(graph, { ...dims, [batch]: PROBE }).shapes;
+  } catch {
+    return undefined;
+  }
 }

@@ -156,7 +156,10 @@ function baselineOps(): SelfTestCase {
   const window = { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] } as const;
   const largest = g.op('MaxPool', 'max', [padded], window);
   const means = g.op('AveragePool', 'means', [padded], { ...window, count_include_pad: false });
-  const graph = g.build({ largest, means });
+  const [single] = g.split('single', g.op('GlobalAveragePool', 'pooled', [means], {}), [1, 23]) as [string];
+  const line = g.op('Add', 'line', [g.op('Mul', 'scaled', [means, single], {}), single], {});
+  const most = g.op('Max', 'most', [largest, line, 'pooled'], {});
+  const graph = g.build({ largest, means, most });
   const state = initialState(graph, 3);
   return { graph, state, dims: { N: 1, H: 7, W: 9 }, feeds: { input: noise([1, 24, 7, 9], 4) } };
 }

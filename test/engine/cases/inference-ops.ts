@@ -58,6 +58,34 @@ const BUILDS: Readonly<Record<string, Build>> = {
     const gated = g.op('Mul', 'gated', [gate, x], {});
     return { gated, sum: g.op('Add', 'sum', [gated, x], {}), y: g.conv('y', gated, 3, channels, convAttrs(1)) };
   },
+  broadcasts: (g, x, channels) => {
+    const perChannel = g.op('GlobalAveragePool', 'perChannel', [x], {});
+    const [perImage] = g.split('first', perChannel, [1, channels - 1]) as [string];
+    const map = g.conv('map', x, 1, channels, convAttrs(1));
+    const kinds = ['Add', 'Mul', 'Max'] as const;
+    const pairs = kinds.flatMap((kind) =>
+      Object.entries({ perChannel, perImage, map }).map(([from, small], i) => {
+        const name = `${kind}.${from}`;
+        return [name, g.op(kind, name, i % 2 ? [x, small] : [small, x], {})] as const;
+      }),
+    );
+    return Object.fromEntries(pairs);
+  },
+  'largest of several, lines': (g, x, channels) => {
+    const line = g.op('Affine', 'line', [x], { alpha: -0.5, beta: 0.75 });
+    const scaled = g.op('Affine', 'scaled', [x], { alpha: 0.1, beta: 0 });
+    const moved = g.op('Affine', 'moved', [x], { alpha: 1, beta: -2 });
+    const pooled = g.op('GlobalAveragePool', 'pooled', [x], {});
+    const conv = g.conv('conv', g.op('Add', 'overwritten', [line, pooled], {}), channels, channels, convAttrs(1));
+    return {
+      moved,
+      two: g.op('Max', 'two', [conv, scaled], {}),
+      one: g.op('Max', 'one', [x], {}),
+      three: g.op('Max', 'three', [pooled, scaled, x], {}),
+      // Padding that is not zero would be seen here.
+      y: g.conv('y', g.op('Max', 'max', [conv, moved, pooled], {}), 3, channels, convAttrs(3)),
+    };
+  },
   'depthwise kernels': (g, x, channels) => {
     const rows = [5, 7, 9].flatMap((kernel) => [1, 2].map((stride) => ({ kernel, stride, dilation: 1 })));
     const depthwise = [...rows, { kernel: 3, stride: 1, dilation: 2 }, { kernel: 5, stride: 2, dilation: 3 }];
@@ -85,6 +113,16 @@ const MORE_BUILDS: Readonly<Record<string, Build>> = {
       image,
       outer: g.op('Mul', 'outer', [g.op('ReduceMean', 'column', [x], { axes: [3], keepdims: true }), row], {}),
     };
+  },
+  'outer products': (g, x) => {
+    const map = g.conv('map', x, 1, 6, convAttrs(1));
+    return { y: g.op('Max', 'outer', [g.op('GlobalAveragePool', 'pool', [x], {}), map], {}) };
+  },
+  'fewer dimensions': (g, x) => {
+    const pooled = g.op('ReduceMean', 'pooled', [x], { axes: [2, 3], keepdims: false });
+    const row = g.op('Slice', 'row', [pooled], { axis: 1, start: 0, end: 5 });
+    const tall = { kernel_shape: [5, 1], strides: [1, 1], pads: [0, 0, 0, 0], count_include_pad: false } as const;
+    return { y: g.op('Add', 'sum', [g.op('AveragePool', 'two', [x], tall), row], {}) };
   },
   'other axes': (g, x) => ({
     joined: g.op('Concat', 'joined', [x, x], { axis: 2 }),
