@@ -119,11 +119,15 @@ export function ratioBars({ side, rows }: Activated): Bars {
     subtitle: `Thirty layers, one image of 224 px, ratio to ReLU with its 95 % interval, ${side.version}`,
     axis: { title: 'times as long as with ReLU', log: true },
     referenceName: 'paper, another 30 layers, iPhone 12',
-    bars: shown.map(({ activation, ratio: { value, interval } }) => ({
-      label: ACTIVATIONS[activation].title,
-      ...{ value, interval, text: text(value) },
-      ...(PAPER_RATIOS[activation] === undefined ? {} : { reference: PAPER_RATIOS[activation] }),
-      emphasized: activation.startsWith('dynamic'),
-    })),
+    bars: shown.map(({ activation, ratio: { value, interval } }) => {
+      const paper = PAPER_RATIOS[activation];
+      return {
+        label: ACTIVATIONS[activation].title,
+        ...{ value, interval, emphasized: activation.startsWith('dynamic') },
+        ...(paper === undefined
+          ? { text: text(value) }
+          : { reference: paper, text: `${text(value)} (paper ${text(paper)})` }),
+      };
+    }),
   };
 }

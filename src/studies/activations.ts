@@ -160,7 +160,7 @@ function sectionsOf(compared: readonly Activated[]): Section[] {
   return [
     {
       title: "Ratios to ReLU beside the paper's Table 2",
-      text: `How many times as long the network takes as with ReLU; rounds alternate, and intervals are of the ratio, by bootstrap over rounds.\n\n${compared.map(sideText).join('\n')}`,
+      text: `How many times as long the network takes as with ReLU; rounds alternate, and intervals are of the ratio, by Student's t over the rounds.\n\n${compared.map(sideText).join('\n')}`,
       shows: [
         ...compared.filter(({ rows }) => rows.length > 1).map(({ side }) => `ratio-${side.key}`),
         'activations',
@@ -171,7 +171,7 @@ function sectionsOf(compared: readonly Activated[]): Section[] {
       title: 'What agrees, what does not, and why',
       text: [
         verdicts(compared).join('\n'),
-        'A dynamic activation is some 16 to 20 operations in the graph instead of one. It averages every channel over the image, which must be done before anything else may go on (the synchronization that the paper blames), passes a small vector through two layers, and goes over all values several times: two multiplications, two additions, a maximum; Dynamic Shift-Max also copies them in another order. The table counts the bytes.',
+        'A dynamic activation is 15 to 19 operations in the graph instead of one. It averages every channel over the image, which must be done before anything else may go on (the synchronization that the paper blames), passes a small vector through two layers, and goes over all values several times: two multiplications, two additions, a maximum; Dynamic Shift-Max also copies them in another order. The table counts the bytes.',
         "On a CPU, where all of this runs in one place, that is what it costs: memory traffic and small layers, a fraction of the network. Ratios of 37 to 179 can't be explained by traffic. The paper measured in Core ML, which gives a graph to the neural engine as far as that has its operations; the likely reason is that with the dynamic ones it has not, so that every activation hands its values to another processor and back. That was not observed here, and can't be without such a phone: read the paper's ratios as those of an accelerator with its software, ours as those of a CPU.",
       ].join('\n\n'),
     },

@@ -2,7 +2,7 @@
 import { type Addition, thirtyLayers } from '../models/zoo/thirty-layers.ts';
 import { countsOf } from './candidates.ts';
 import type { Bars, Stack } from './figures.ts';
-import { type Estimate, estimate, excess, ratio, rowOf } from './in-turn.ts';
+import { type Estimate, estimate, excess, ratio, rowOf, sign } from './in-turn.ts';
 import type { MeasuredSide } from './sides.ts';
 import type { Column, Table, Timed } from './study.ts';
 import { digits, msText } from './words.ts';
@@ -153,7 +153,7 @@ export interface Threaded {
   readonly waiting: Estimate;
 }
 
-/** Every addition that was measured on one thread and on more. Intervals are drawn for each number of threads by itself. */
+/** Every addition that was measured on one thread and on more. */
 export function threadedOf(all: readonly Blocks[]): Threaded[] {
   return all.flatMap((many) => {
     const single = all.find(({ side }) => side.runtime === many.side.runtime && side.threads === 1);
@@ -201,17 +201,25 @@ export function threadTable(rows: readonly Threaded[]): Table {
   };
 }
 
+const percentOf = (value: number, base: number): string => `${((100 * value) / base).toFixed(1).replace('-', '−')} %`;
+
+/** `add 5.0 %`, `take 1.2 % off`, or that neither can be told. */
+export function costText(more: Estimate, { mean }: Timed): string {
+  const [low, high] = more.interval.map((end) => percentOf(end, mean)) as [string, string];
+  if (sign(more) === 0) return `add nothing that can be told (95 %: ${low} to ${high})`;
+  return more.value > 0 ? `add ${percentOf(more.value, mean)}` : `take ${percentOf(-more.value, mean)} off`;
+}
+
 /** Milliseconds more of every variant. */
 export function excessBars(blocks: Blocks): Bars {
   const { side, rows, baseline } = blocks;
-  const [skip, se] = (['skip', 'se'] as const).map((addition) => excessOf(blocks, addition)?.value);
-  const percent = (value: number): string => `${((100 * value) / baseline.mean).toFixed(1).replace('-', '−')} %`;
+  const [skip, se] = (['skip', 'se'] as const).map((addition) => excessOf(blocks, addition));
   return {
     kind: 'bars',
     name: `more-${side.key}`,
     title:
-      skip !== undefined && se !== undefined
-        ? `Skip connections add ${percent(skip)} to the time on ${side.title}, squeeze-and-excite ${percent(se)}`
+      skip && se
+        ? `On ${side.title}, skip connections ${costText(skip, baseline)}, squeeze-and-excites ${costText(se, baseline)}`
         : `What additions cost beside ${msText(baseline.mean)} ms on ${side.title}`,
     subtitle: `Milliseconds more than the network without them (${msText(baseline.mean)} ms), 95 % intervals, ${side.version}`,
     axis: { title: 'longer than without', unit: 'ms' },
@@ -239,7 +247,10 @@ export function partStack(all: readonly Blocks[]): Stack {
   return {
     kind: 'stack',
     name: 'parts',
-    title: `The dearest part of squeeze-and-excite on ${side.title} is its ${PART_TITLES[most]}: ${msText(parts[most].value)} ms for ten`,
+    title:
+      sign(parts[most]) > 0
+        ? `The dearest part of ten squeeze-and-excites on ${side.title}: ${PART_TITLES[most]}, ${msText(parts[most].value)} ms`
+        : `Which part of squeeze-and-excite is the dearest on ${side.title} can not be told`,
     subtitle: 'Milliseconds of ten, each part added to the one before it',
     axis: { title: 'longer than without', unit: 'ms' },
     parts: names.map((name) => PART_TITLES[name]),

@@ -6,6 +6,7 @@ import {
   type Blocks,
   blocksOf,
   blockTable,
+  costText,
   excessBars,
   excessOf,
   moreOf,
@@ -17,7 +18,7 @@ import {
   VARIANTS,
 } from './block-tables.ts';
 import { wantedOf } from './candidates.ts';
-import type { Estimate } from './in-turn.ts';
+import { type Estimate, sign } from './in-turn.ts';
 import { latencyTable, sidesHere } from './sides.ts';
 import type { Candidate, Section, Study, StudyContext, StudyResult } from './study.ts';
 import { listText, msText } from './words.ts';
@@ -85,21 +86,20 @@ async function run(context: StudyContext): Promise<StudyResult> {
 const signed = (value: number): string => msText(value).replace('-', '−');
 const range = ({ value, interval: [low, high] }: Estimate): string =>
   `${signed(value)} ms (95 %: ${signed(low)} to ${signed(high)})`;
-/** Above nothing, below it, or not to be told. */
-const sign = ({ interval: [low, high] }: Estimate): number => (low > 0 ? 1 : high < 0 ? -1 : 0);
 
 function findingOf(all: readonly Blocks[]): string {
   const [main] = all as [Blocks];
-  const percent = (value: number): string => `${((100 * value) / main.baseline.mean).toFixed(1).replace('-', '−')} %`;
   const [skip, se] = (['skip', 'se'] as const).map((addition) => excessOf(main, addition));
   if (!skip || !se)
     return `Only some of the additions were measured on ${main.side.title}; the table has what each of them costs.`;
   const between = main.synchronization!;
-  const first = `On ${main.side.title}, ten skip connections add ${percent(skip.value)} to the time of the network and ten squeeze-and-excites ${percent(se.value)}, though both move the same bytes.`;
+  const first = `On ${main.side.title}, ten skip connections ${costText(skip, main.baseline)}, and ten squeeze-and-excites, which move nearly the same bytes, ${costText(se, main.baseline)}.`;
   const second =
     sign(between) === 0
-      ? 'The difference, which would be waiting and small layers, can not be told from nothing.'
-      : `The difference, ${range(between)}, is what is not bytes: ${sign(between) > 0 ? 'waiting and small layers' : 'squeeze-and-excite is cheaper here'}.`;
+      ? `What squeeze-and-excite takes beyond that, ${range(between)}, can not be told from nothing.`
+      : sign(between) > 0
+        ? `What squeeze-and-excite takes beyond a skip connection, ${range(between)}, is not memory access: it is waiting and small layers.`
+        : `Squeeze-and-excite takes less than a skip connection here: ${range(between)}.`;
   return `${first} ${second}`;
 }
 
@@ -182,7 +182,7 @@ function sectionsOf(all: readonly Blocks[], threaded: readonly Threaded[]): Sect
       ? [
           {
             title: 'What threads do',
-            text: 'A step that all threads share takes less time on more of them; one that a single thread does, while the others wait, does not, and every step ends in a wait for the slowest. What an addition takes on the threads beyond the time it would take if it were sped up as the rest of the network is, is the price of that. Numbers of threads are measured one after the other, so those intervals are wider.',
+            text: 'A step that all threads share takes less time on more of them; one that a single thread does, while the others wait, does not, and every step ends in a wait for the slowest. What an addition takes on the threads beyond the time it would take if it were sped up as the rest of the network is, is the price of that. Numbers of threads are measured one after the other, not in turn; MobileOne-S0, measured beside both, tells how far the machine kept its pace.',
             shows: ['threads', 'latencies'],
           },
         ]

@@ -111,6 +111,8 @@ export interface ActivationEntry {
   readonly title: string;
   /** Where it is defined. */
   readonly source: string;
+  /** Of the initial weights before it (std · √fan out); default He's √2, for what leaves half of the variance. */
+  readonly gain?: number;
   readonly build: ActivationBuilder;
 }
 
@@ -149,6 +151,7 @@ export const ACTIVATIONS: Readonly<Record<ActivationName, ActivationEntry>> = {
   dynamic_shift_max: {
     title: 'Dynamic Shift-Max',
     source: 'MicroNet, arXiv 2108.05894, J = K = 2, G = 4',
+    gain: 1,
     build: dynamicShiftMax,
   },
   dynamic_relu_a: {

@@ -37,10 +37,13 @@ export interface ThirtyLayersOptions {
 /** Image `[N, 3, H, W]` → `logits` `[N, 1000]`; with `pool` or `excite` also `pooled` `[N, C, 1, 1]`. */
 export function thirtyLayers({ activation = 'relu', addition }: ThirtyLayersOptions = {}): Graph {
   const g = graphBuilder('thirty_layers');
+  const { build, gain = Math.SQRT2 } = ACTIVATIONS[activation];
   const vectors: string[] = [];
   const layer = (path: string, x: string, from: number, to: number, kernel: 1 | 3, stride = 1, group = 1): string => {
     const y = g.conv(path, x, to, from, convAttrs(kernel, stride, group));
-    return ACTIVATIONS[activation].build(g, `${path}.act`, y, to);
+    const std = gain / Math.sqrt(kernel * kernel * (group > 1 ? 1 : to));
+    g.declare({ [`${path}.weight`]: { shape: [to, from / group, kernel, kernel], role: 'weight', std } });
+    return build(g, `${path}.act`, y, to);
   };
   const added = (path: string, x: string, y: string, channels: number): string => {
     const squeezed = (from: string): string => seBlock(g, `${path}.se`, from, channels, seChannels(channels, 8));
