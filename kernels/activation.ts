@@ -7,7 +7,7 @@ import { float, fma, int, ptr, share, splat } from './vector';
 @inline
 function hardSigmoid(x: v128): v128 {
   const y = f32x4.add(f32x4.mul(x, splat(<f32>(1.0 / 6.0))), splat(0.5));
-  return f32x4.min(f32x4.max(y, splat(0)), splat(1));
+  return f32x4.pmin(f32x4.pmax(y, splat(0)), splat(1));
 }
 
 @inline
@@ -27,29 +27,46 @@ function upperTail(x: v128): v128 {
   return f32x4.mul(f32x4.mul(splat(0.5), f32x4.mul(p, t)), exp4(f32x4.neg(f32x4.mul(z, z))));
 }
 
+/** The activations, as types: a loop is compiled for each, in which nothing is chosen. By a number, binaryen makes them one loop again. */
+class Clip {}
+class HardSigmoid {}
+class HardSwish {}
+class Sigmoid {}
+class Swish {}
+class Gelu {}
+class Affine {}
+
 @inline
-function apply(kind: i32, x: v128, least: v128, most: v128): v128 {
-  if (kind == CLIP) return f32x4.min(f32x4.max(x, least), most);
-  if (kind == HARD_SIGMOID) return hardSigmoid(x);
-  if (kind == HARD_SWISH) return f32x4.mul(x, hardSigmoid(x));
-  if (kind == SIGMOID) return sigmoid(x);
-  if (kind == SWISH) return f32x4.mul(x, sigmoid(x));
-  if (kind == AFFINE) return fma(x, least, most);
-  const tail = upperTail(x), below = f32x4.lt(x, splat(0));
-  return f32x4.mul(x, v128.bitselect(tail, f32x4.sub(splat(1), tail), below));
+function is<A, B>(): bool {
+  return idof<A>() == idof<B>();
 }
 
 @inline
-function each(kind: i32, p: usize, i0: usize, i1: usize): void {
-  const least = splat(float(p, 7)), most = splat(float(p, 8));
-  for (let i = i0; i < i1; i += 16) v128.store(ptr(p, 2) + i, apply(kind, v128.load(ptr(p, 1) + i), least, most));
+function apply<A>(x: v128, least: v128, most: v128): v128 {
+  if (is<A, Clip>()) return f32x4.pmin(f32x4.pmax(x, least), most);
+  if (is<A, HardSigmoid>()) return hardSigmoid(x);
+  if (is<A, HardSwish>()) return f32x4.mul(x, hardSigmoid(x));
+  if (is<A, Sigmoid>()) return sigmoid(x);
+  if (is<A, Swish>()) return f32x4.mul(x, sigmoid(x));
+  if (is<A, Affine>()) return fma(x, least, most);
+  // x · Φ(x): x − |x| (1 − Φ(|x|)) above zero, and −|x| (1 − Φ(|x|)) below.
+  return f32x4.sub(f32x4.pmax(x, splat(0)), f32x4.mul(f32x4.abs(x), upperTail(x)));
+}
+
+function each<A>(p: usize, i0: usize, i1: usize): void {
+  const least = splat(float(p, 7)), most = splat(float(p, 8)), x = ptr(p, 1), y = ptr(p, 2);
+  for (let i = i0; i < i1; i += 32) {
+    const first = apply<A>(v128.load(x + i), least, most), second = apply<A>(v128.load(x + i, 16), least, most);
+    v128.store(y + i, first);
+    v128.store(y + i, second, 16);
+  }
 }
 
 /** 1 x, 2 y, 3 rows, 4 cs, 5 C, 6 which of activation-kinds.ts, 7 least and 8 most of a clip, or factor and summand, 9 whether zeros do not stay zero. */
 export function activate(p: usize, tid: i32, nt: i32): void {
   const rows = int(p, 3), cs = int(p, 4), kind = int(p, 6);
   const r0 = share(rows, 1, tid, nt), r1 = share(rows, 1, tid + 1, nt), i0 = <usize>(r0 * cs) << 2, i1 = <usize>(r1 * cs) << 2;
-  if (kind == SIGMOID) each(SIGMOID, p, i0, i1);
+  if (kind == SIGMOID) each<Sigmoid>(p, i0, i1);
   else if (FULL) baselineActivation(kind, p, i0, i1);
   else unreachable();
   if (!int(p, 9)) return;
@@ -58,12 +75,12 @@ export function activate(p: usize, tid: i32, nt: i32): void {
 
 /** Those that a MobileOne does not use. */
 function baselineActivation(kind: i32, p: usize, i0: usize, i1: usize): void {
-  if (kind == CLIP) each(CLIP, p, i0, i1);
-  else if (kind == HARD_SIGMOID) each(HARD_SIGMOID, p, i0, i1);
-  else if (kind == HARD_SWISH) each(HARD_SWISH, p, i0, i1);
-  else if (kind == SWISH) each(SWISH, p, i0, i1);
-  else if (kind == GELU) each(GELU, p, i0, i1);
-  else each(AFFINE, p, i0, i1);
+  if (kind == CLIP) each<Clip>(p, i0, i1);
+  else if (kind == HARD_SIGMOID) each<HardSigmoid>(p, i0, i1);
+  else if (kind == HARD_SWISH) each<HardSwish>(p, i0, i1);
+  else if (kind == SWISH) each<Swish>(p, i0, i1);
+  else if (kind == GELU) each<Gelu>(p, i0, i1);
+  else each<Affine>(p, i0, i1);
 }
 
 /** x where x > 0, else slope · x: 1 x, 2 slope [cs], 3 y, 4 rows, 5 cs. */
