@@ -14,7 +14,7 @@ import { openEngine } from '../open-engine.ts';
 import { countProgress } from '../progress.ts';
 import { type BenchFlags, openBench, protocolOf, threadCounts } from './flags.ts';
 import { keepSession } from './measure-here.ts';
-import { doubtLines, headLines, ms } from './text.ts';
+import { doubtLines, headLines, kindLines, ms } from './text.ts';
 
 const timeOf = (row: Row): LayerTime => ({
   layer: {
@@ -68,14 +68,14 @@ export async function predictHere(io: Io, target: string, flags: BenchFlags): Pr
     );
     io.out(`measured   ${ms(measured!.mean)} ms  (95 %: ${ms(measured!.interval[0])} – ${ms(measured!.interval[1])})`);
     io.out(`error      ${percent(error)}`);
-    const lacking =
-      beforehand.unknown.length > 0 ? `, without ${beforehand.unknown.length} layers unlike any known one` : '';
+    const unlike =
+      beforehand.unknown.length > 0 ? `, ${beforehand.unknown.length} layers roughly, after other kinds` : '';
     io.out(
       missing.length === 0
         ? 'Every layer was in the table of this machine already.'
-        : `${times.length} shapes of layers were timed for it${beforehand.milliseconds > 0 ? `; from the ${known.length} known before, ${ms(beforehand.milliseconds)} ms were predicted (${percent(beforehand.milliseconds / measured!.mean - 1)}${lacking})` : ''}.`,
+        : `${times.length} shapes of layers were timed for it${beforehand.milliseconds > 0 ? `; from the ${known.length} known before, ${ms(beforehand.milliseconds)} ms were predicted (${percent(beforehand.milliseconds / measured!.mean - 1)}${unlike})` : ''}.`,
     );
-    for (const line of doubtLines(measurements)) io.out(line);
+    for (const line of ['', ...kindLines(prediction), ...doubtLines(measurements)]) io.out(line);
   }
   await keepSession(io, session, flags);
   return EXIT.ok;
