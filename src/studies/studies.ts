@@ -1,8 +1,10 @@
 /** The studies: one table. */
 import { closestMatch, UserError } from '../core/errors.ts';
+import { correlation } from './correlation.ts';
+import { platforms } from './platforms.ts';
 import type { Study } from './study.ts';
 
-export const STUDIES: readonly Study[] = [];
+export const STUDIES: readonly Study[] = [correlation, platforms];
 
 /** The study of a name; throws a UserError with the nearest one for an unknown name. */
 export function studyNamed(name: string): Study {

@@ -56,7 +56,7 @@ export interface Candidate {
   /** Unique in the study; networks of the zoo have their names there. It is what the results store knows it by. */
   readonly name: string;
   /**
-   * Builds the graph, image `[N, 3, H, W]` → any output, in either form: it is fused before it is measured, has random weights
+   * Builds the graph, `input` `[N, 3, H, W]` → any outputs, in either form: it is fused before it is measured, has random weights
    * (`initialState`, seed 0), and gets the preprocessing of uint8 images in front.
    */
   readonly build: () => Graph;
