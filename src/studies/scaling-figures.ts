@@ -1,7 +1,7 @@
 /** The figures of the study of scaling. */
 import { ZOO } from '../models/zoo/registry.ts';
 import type { Bars, Lines, Stack } from './figures.ts';
-import { countedLayers, PARTS, partOf, sideOf } from './scaling-nets.ts';
+import { type countedLayers, PARTS, partOf, sideOf } from './scaling-nets.ts';
 import type { BranchTime, Found, LayerOf, PartTime, Side } from './scaling-times.ts';
 import { msText } from './words.ts';
 

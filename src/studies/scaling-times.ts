@@ -79,6 +79,7 @@ export interface BranchTime extends Estimate {
   readonly k: number;
   readonly macs: number;
   readonly params: number;
+  readonly activationBytes: number;
   readonly fused: number;
 }
 
@@ -99,3 +100,6 @@ export interface Found {
   readonly moves: readonly ChangeTime[];
   readonly forms: readonly BranchTime[];
 }
+
+/** `2.3 times`. */
+export const timesText = (ratio: number): string => `${ratio.toFixed(ratio < 10 ? 1 : 0)} times`;

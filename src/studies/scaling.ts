@@ -1,8 +1,17 @@
 /** Where a MobileOne spends its time, why its blocks stand where they stand, and what fusing buys (paper §3.2, §3.3, Table 7). */
-import { mobileOne, VARIANTS, type Variant } from '../models/mobileone.ts';
-import { wantedOf, zooCandidate } from './candidates.ts';
-import { branchLines, kindStack, moveBars, partStack, paceLines } from './scaling-figures.ts';
-import { changed, countedLayers, cutAfter, depthsOf, PARTS, sameLayers, withBranches, withDepths } from './scaling-nets.ts';
+import { VARIANTS } from '../models/mobileone.ts';
+import { countsOf, wantedOf, zooCandidate } from './candidates.ts';
+import { branchLines, kindStack, moveBars, paceLines, partStack } from './scaling-figures.ts';
+import {
+  changed,
+  countedLayers,
+  cutAfter,
+  depthsOf,
+  PARTS,
+  sameLayers,
+  withBranches,
+  withDepths,
+} from './scaling-nets.ts';
 import { blockTable, branchTable, countTable, layerTableOf, partTable } from './scaling-tables.ts';
 import { branchText, findingOf, layerText, moveText, paceText, partText } from './scaling-text.ts';
 import {
@@ -26,7 +35,8 @@ const BRANCHES = [0, 1, 2, 3, 4, 5] as const;
 export const scaling: Study = {
   name: 'scaling',
   title: 'Where the time goes, by stage and by branch',
-  question: 'Why do the blocks stand where they stand, and what do branches cost before they are fused? (paper §3.2, §3.3, Table 7)',
+  question:
+    'Why do the blocks stand where they stand, and what do branches cost before they are fused? (paper §3.2, §3.3, Table 7)',
   nets: () => NETS,
   run,
 };
@@ -34,7 +44,10 @@ export const scaling: Study = {
 /** Blocks more and less, by stages counted from 0; each against the network as it is. */
 const CHANGES: readonly { readonly label: string; readonly changes: Readonly<Record<number, number>> }[] = [
   ...[0, 1, 2, 3].map((stage) => ({ label: `one block more in stage ${stage + 1}`, changes: { [stage]: 1 } })),
-  ...[0, 1, 3].map((stage) => ({ label: `one block moved from stage 3 to ${stage + 1}`, changes: { 2: -1, [stage]: 1 } })),
+  ...[0, 1, 3].map((stage) => ({
+    label: `one block moved from stage 3 to ${stage + 1}`,
+    changes: { 2: -1, [stage]: 1 },
+  })),
 ];
 
 async function run(context: StudyContext): Promise<StudyResult> {
@@ -59,7 +72,7 @@ async function run(context: StudyContext): Promise<StudyResult> {
   const parts = sides.flatMap((side) => nets.flatMap((net) => partsOf(measured, side, net)));
   const moves = sides.flatMap((side) => changesOf(measured, side, first, changes));
   const forms = sides.flatMap((side) => formsOf(measured, side, first, branches));
-  const everyFused = branches.every((k) => sameLayers(withBranches(first, k).build(), mobileOne(VARIANTS[first.replace('mobileone_', '') as Variant])));
+  const everyFused = branches.every((k) => sameLayers(withBranches(first, k).build(), zooCandidate(first).build()));
   const [main] = sides as [Side];
   const of = <T extends { readonly side: Side }>(list: readonly T[]): T[] => list.filter(({ side }) => side === main);
   const study: Found = { first, main, layers: timedLayers, parts: of(parts), moves: of(moves), forms: of(forms) };
@@ -70,7 +83,11 @@ async function run(context: StudyContext): Promise<StudyResult> {
       { title: 'What a multiply-add costs at each resolution', text: paceText(study), shows: ['pace'] },
       { title: 'One block more, and one block elsewhere', text: moveText(study), shows: ['moves', 'blocks'] },
       { title: 'Layer by layer', text: layerText(study), shows: ['kinds', 'layers'] },
-      { title: 'Branches, before and after fusing', text: branchText(study, forms, everyFused), shows: ['branches', 'forms'] },
+      {
+        title: 'Branches, before and after fusing',
+        text: branchText(study, forms, everyFused),
+        shows: ['branches', 'forms'],
+      },
     ],
     figures: [
       ...(study.parts.length > 0 ? [partStack(study, 'ms'), partStack(study, 'share'), paceLines(study)] : []),
@@ -78,7 +95,13 @@ async function run(context: StudyContext): Promise<StudyResult> {
       ...(timed ? [kindStack(study)] : []),
       ...(forms.length > 0 ? [branchLines(study, forms)] : []),
     ],
-    tables: [partTable(parts), countTable(layers), blockTable(moves), layerTableOf(timedLayers), branchTable(forms)],
+    tables: [
+      partTable(parts, timedLayers),
+      countTable(layers),
+      blockTable(moves),
+      layerTableOf(timedLayers),
+      branchTable(forms),
+    ],
     notes: [
       `The parts of a network are differences of networks that end after a stage and give one position of its output: feeding the image and preprocessing it are in the stem's part.`,
       ...(timed ? [] : ['Single layers were not timed: the wasm engine is not at hand.']),
@@ -89,7 +112,9 @@ async function run(context: StudyContext): Promise<StudyResult> {
 
 /** Every part's time on a side; none if one of the cuts is missing. */
 function partsOf(measured: Measured, side: Side, net: string): PartTime[] {
-  const ends = PARTS.map((_, part) => timedOn(measured, side, part === PARTS.length - 1 ? net : cutAfter(net, part).name));
+  const ends = PARTS.map((_, part) =>
+    timedOn(measured, side, part === PARTS.length - 1 ? net : cutAfter(net, part).name),
+  );
   if (!ends.every((end) => end !== undefined)) return [];
   const whole = ends.at(-1)!.mean;
   return ends.map((end, part): PartTime => {
@@ -114,9 +139,11 @@ function formsOf(measured: Measured, side: Side, net: string, branches: readonly
   const fused = timedOn(measured, side, net);
   if (!fused) return [];
   return branches.flatMap((k): BranchTime[] => {
-    const form = timedOn(measured, side, withBranches(net, k).name);
+    const candidate = withBranches(net, k);
+    const form = timedOn(measured, side, candidate.name);
     if (!form) return [];
     const { mean, interval, macs, params } = form;
-    return [{ side, k, mean, interval, macs, params, fused: fused.mean }];
+    const { activationBytes } = countsOf(candidate);
+    return [{ side, k, mean, interval, macs, params, activationBytes, fused: fused.mean }];
   });
 }

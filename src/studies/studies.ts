@@ -2,9 +2,10 @@
 import { closestMatch, UserError } from '../core/errors.ts';
 import { correlation } from './correlation.ts';
 import { platforms } from './platforms.ts';
+import { scaling } from './scaling.ts';
 import type { Study } from './study.ts';
 
-export const STUDIES: readonly Study[] = [correlation, platforms];
+export const STUDIES: readonly Study[] = [correlation, platforms, scaling];
 
 /** The study of a name; throws a UserError with the nearest one for an unknown name. */
 export function studyNamed(name: string): Study {
