@@ -25,7 +25,7 @@ interface TextItem {
 }
 
 /** Width of text in pixels, near enough for a sans-serif font; Vega's own guess without a canvas is half too wide. */
-function textWidth(text: string, { fontSize = 11, fontWeight }: TextItem): number {
+export function textWidth(text: string, { fontSize = 11, fontWeight }: TextItem): number {
   const em = [...text].map((character) => {
     if (/[ijlI.,:;'|!()[\] ]/.test(character)) return 0.33;
     return /[mwMW→%]/.test(character) ? 0.87 : 0.58;

@@ -25,6 +25,7 @@ export function groupsOf<T extends { readonly params: number }>(candidates: read
 
 /** Rounds by how many runs of each there is time for; the last is taken if there is time for fewer. */
 const ROUNDS: readonly (readonly [leastRuns: number, rounds: number])[] = [
+  [800, 15],
   [88, 10],
   [36, 5],
   [0, 3],
