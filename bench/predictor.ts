@@ -1,6 +1,7 @@
 /**
  * How well latency is predicted by adding up layers: every network of the zoo, one image, one thread. Each is predicted from its own
- * layers, from those of all other networks alone (what a search over networks has), and from those of other families alone.
+ * layers, from those of all other networks alone (what a search over networks has), from those of other families alone, and from those
+ * of the variants S0–S4 alone.
  * Usage: node build/bench-predictor.js [--nets s0,resnet18] [--sizes 224] [--rounds 6] [--runs 8] [--clock cpu] [--out docs/results]
  * `--clock cpu` counts the time that the processor worked for this process, for machines that are shared with other work. `--out DIR`
  * writes predictor-nets.csv and predictor-layers.csv; a stopped run goes on from there, on the same machine with the same settings.
@@ -111,30 +112,32 @@ function predictFrom({ layers }: Subject, known: (other: Subject) => boolean): L
   return predictLatency(layers, layerTable([...table.values()].filter(({ layer }) => keys.has(layer.key))));
 }
 
+const VARIANT = /^(mobileone_)?s\d$/;
 const rows = subjects.map((subject) => {
   const own = predictFrom(subject, () => true);
   const nets = predictFrom(subject, ({ net }) => net !== subject.net);
   const families = predictFrom(subject, ({ net }) => familyOf(net) !== familyOf(subject.net));
+  const variants = predictFrom(subject, ({ net }) => VARIANT.test(net) && net !== subject.net);
   const error = ({ milliseconds }: LatencyPrediction): number => milliseconds / subject.mean - 1;
-  return { subject, own, nets, families, errors: [own, nets, families].map(error) as [number, number, number] };
+  const errors = [own, nets, families, variants].map(error);
+  return { subject, own, nets, families, variants, errors };
 });
 const percent = (share: number): string => `${share < 0 ? '−' : '+'}${Math.abs(100 * share).toFixed(1)} %`;
-console.log('| | size | measured | sum of its layers | from other networks | from other families |');
-console.log('| --- | --- | --- | --- | --- | --- |');
+console.log('| | size | measured | sum of its layers | from other networks | from other families | from S0–S4 |');
+console.log('| --- | --- | --- | --- | --- | --- | --- |');
 for (const { subject, own, errors } of rows) {
-  const sum = `${own.milliseconds.toPrecision(4)} (${percent(errors[0])})`;
-  console.log(
-    `| ${[subject.net, subject.size, `${subject.mean.toPrecision(4)} ms`, sum, percent(errors[1]), percent(errors[2])].join(' | ')} |`,
-  );
+  const [error, ...from] = errors.map(percent);
+  const sum = `${own.milliseconds.toPrecision(4)} (${error})`;
+  console.log(`| ${[subject.net, subject.size, `${subject.mean.toPrecision(4)} ms`, sum, ...from].join(' | ')} |`);
 }
 const NET_COLUMNS = ['net', 'size', 'measured_ms', 'low_ms', 'high_ms', 'layers', 'predicted_ms', 'error'];
-const ways = ['nets', 'families'] as const;
+const ways = ['nets', 'families', 'variants'] as const;
 const columns = ways.flatMap((way) =>
   ['predicted_ms', 'error', 'measured_share', 'unlike_layers'].map((name) => `from_${way}_${name}`),
 );
 const cells = rows.map(({ subject, own, errors, ...from }) => [
   ...[subject.net, subject.size, fixed(subject.mean), fixed(subject.interval[0]), fixed(subject.interval[1])],
-  ...[own.layers, fixed(own.milliseconds), fixed(errors[0])],
+  ...[own.layers, fixed(own.milliseconds), fixed(errors[0]!)],
   ...ways.flatMap((way, i) => {
     const { milliseconds, measured, unknown } = from[way];
     return [fixed(milliseconds), fixed(errors[i + 1]!), fixed(measured), unknown.length];
@@ -143,15 +146,15 @@ const cells = rows.map(({ subject, own, errors, ...from }) => [
 ]);
 if (values.out)
   writeFileSync(join(values.out, 'predictor-nets.csv'), csv([...NET_COLUMNS, ...columns, 'measured_on'], cells));
-const summary = (index: 0 | 1 | 2) => {
-  const errors = rows.map((row) => row.errors[index]);
+const summary = (index: number) => {
+  const errors = rows.map((row) => row.errors[index]!);
   const sizes = errors.map(Math.abs);
   const mean = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0) / list.length;
   return { mean: fixed(mean(sizes)), worst: fixed(Math.max(...sizes)), bias: fixed(mean(errors)) };
 };
 console.log(
   JSON.stringify({
-    ...{ own: summary(0), fromOtherNets: summary(1), fromOtherFamilies: summary(2) },
+    ...{ own: summary(0), fromOtherNets: summary(1), fromOtherFamilies: summary(2), fromVariants: summary(3) },
     ...{ nets: subjects.length, layers: table.size, clock: values.clock, cpu, cores, host, mobileone },
     engine: engine.capabilities().description,
   }),

@@ -1,6 +1,6 @@
 /** The figures of the study of scaling. */
 import { ZOO } from '../models/zoo/registry.ts';
-import type { Bars, Lines, Stack } from './figures.ts';
+import type { Bars, LinePoint, Lines, Stack } from './figures.ts';
 import { type countedLayers, PARTS, partOf, sideOf } from './scaling-nets.ts';
 import type { BranchTime, Found, LayerOf, PartTime, Side } from './scaling-times.ts';
 import { msText } from './words.ts';
@@ -15,7 +15,7 @@ const subtitleOf = ({ title }: Side): string => `one image of 224 px, ${title}`;
 export const largest = (parts: readonly PartTime[], net: string): PartTime =>
   parts.filter((one) => one.net === net).reduce((a, b) => (b.mean > a.mean ? b : a));
 
-export const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
+export const percent = (share: number): string => `${(100 * share).toFixed(0).replace('-', '−')} %`;
 
 /** Every network's time by parts, in milliseconds or as shares. */
 export function partStack({ parts, main }: Found, of: 'ms' | 'share'): Stack {
@@ -71,11 +71,18 @@ export function pacesOf({ parts, layers }: Pick<Found, 'parts' | 'layers'>): Pac
   });
 }
 
+/** Points that a logarithmic axis can show: above zero, as their intervals must be. */
+function positive(points: readonly LinePoint[]): LinePoint[] {
+  return points
+    .filter(({ y }) => y > 0)
+    .map(({ yInterval, ...point }) => ({ ...point, ...(yInterval && yInterval[0] > 0 ? { yInterval } : {}) }));
+}
+
 /** Time per multiply-add over the side of the feature map. */
 export function paceLines(found: Found): Lines {
   const paces = pacesOf(found);
   const at = (part: number): number => {
-    const all = paces.filter((one) => one.part === part).map(({ picoseconds }) => Math.log(picoseconds));
+    const all = paces.filter((one) => one.part === part && one.picoseconds > 0).map((one) => Math.log(one.picoseconds));
     return Math.exp(all.reduce((a, b) => a + b, 0) / all.length);
   };
   const ratio = at(1) / at(3);
@@ -88,9 +95,11 @@ export function paceLines(found: Found): Lines {
     y: { title: 'time per multiply-add', unit: 'ps', log: true },
     lines: netsOf(found).map((net) => ({
       label: titleOf(net),
-      points: paces
-        .filter((one) => one.net === net)
-        .map(({ part, picoseconds, interval }) => ({ x: sideOf(part), y: picoseconds, yInterval: interval })),
+      points: positive(
+        paces
+          .filter((one) => one.net === net)
+          .map(({ part, picoseconds, interval }) => ({ x: sideOf(part), y: picoseconds, yInterval: interval })),
+      ),
       ...(net === found.first ? { emphasized: true } : {}),
     })),
   };
@@ -188,7 +197,7 @@ export function branchLines({ first, main, forms: own }: Found, forms: readonly 
       return [
         {
           label: `${side.title}, branches`,
-          points: points.map(({ k, mean, interval }) => ({ x: k, y: mean, yInterval: interval })),
+          points: positive(points.map(({ k, mean, interval }) => ({ x: k, y: mean, yInterval: interval }))),
           ...(side === main ? { emphasized: true } : {}),
         },
         { label: `${side.title}, fused`, points: points.map(({ k, fused }) => ({ x: k, y: fused })) },

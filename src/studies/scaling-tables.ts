@@ -101,11 +101,13 @@ export function blockTable(moves: readonly ChangeTime[]): Table {
       { name: 'more', unit: '%', meaning: 'of the time before' },
       { name: 'macs', unit: 'M', meaning: 'multiply-adds more' },
       { name: 'params', unit: 'k', meaning: 'parameters more' },
+      { name: 'ps_per_mac', unit: 'ps', meaning: 'time more for each multiply-add more, of one block more' },
     ],
     rows: moves.map(({ label, depths, side, mean, interval, base, macs, params }) => ({
       ...{ change: label, depths: depths.join('-'), runtime: side.title, more_ms: digits(mean, 3) },
       ...{ low_ms: digits(interval[0], 3), high_ms: digits(interval[1], 3), more: digits((100 * mean) / base, 3) },
       ...{ macs: digits(macs / 1e6), params: digits(params / 1e3) },
+      ps_per_mac: label.includes('more') ? digits((mean * 1e9) / macs, 3) : null,
     })),
   };
 }

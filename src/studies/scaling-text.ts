@@ -95,10 +95,16 @@ export function moveText(found: Found): string {
     const size = `${msText(Math.abs(mean))} ms, ${((100 * Math.abs(mean)) / base).toFixed(1)} %`;
     return `- ${label[0]!.toUpperCase()}${label.slice(1)}: ${size} ${mean < 0 ? 'less' : 'more'}${sure}, for ${amount(macs / 1e6)} M multiply-adds and ${amount(params / 1e3)} k parameters more.`;
   };
+  const [early, late] = [moreOf(found, 1), moreOf(found, 3)];
+  const each = ({ params, mean }: ChangeTime): string => (params / 1e3 / mean).toFixed(0);
+  const buys =
+    early && late && early.mean > 0 && late.mean > 0
+      ? ` A millisecond buys ${each(early)} k parameters in stage 1 and ${each(late)} k in stage 3.`
+      : '';
   return [
     `${titleOf(first)} with other depths on ${main.title}, each measured as a whole.`,
     moves.map(line).join('\n'),
-    'A block of a later stage has more channels, and with them more to fit a task with: the parameters are what the time buys.',
+    `A block of a later stage has more channels, and with them more to fit a task with.${buys}`,
   ].join('\n\n');
 }
 

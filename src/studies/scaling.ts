@@ -26,6 +26,7 @@ import {
   timedOn,
 } from './scaling-times.ts';
 import type { Candidate, Measured, Study, StudyContext, StudyResult } from './study.ts';
+import { listText } from './words.ts';
 
 /** The variants by their names in the zoo. */
 const NETS = Object.keys(VARIANTS).map((variant) => `mobileone_${variant}`);
@@ -60,9 +61,10 @@ async function run(context: StudyContext): Promise<StudyResult> {
     ...changes.map((one) => withDepths(first, changed(depthsOf(first), one.changes))),
     ...branches.map((k) => withBranches(first, k)),
   ];
-  const measured = await context.measure(candidates);
   const layers = nets.flatMap((net) => countedLayers(net).map((counted) => ({ net, counted })));
+  // First, since `measure` fills the time that is left.
   const timed = await context.timeLayers?.(layers.map(({ counted }) => counted.layer));
+  const measured = await context.measure(candidates);
   const byKey = new Map(timed?.map((time) => [time.layer.key, time]));
   const timedLayers = layers.map((one): LayerOf => {
     const time = byKey.get(one.counted.layer.key);
@@ -104,10 +106,24 @@ async function run(context: StudyContext): Promise<StudyResult> {
     ],
     notes: [
       `The parts of a network are differences of networks that end after a stage and give one position of its output: feeding the image and preprocessing it are in the stem's part.`,
+      ...uncertainNotes(parts),
       ...(timed ? [] : ['Single layers were not timed: the wasm engine is not at hand.']),
       ...measured.notes,
     ],
   };
+}
+
+/** A sentence lists no more. */
+const MOST_NAMED = 6;
+
+/** Differences of noisy times may say nothing, or come out below zero. */
+function uncertainNotes(parts: readonly PartTime[]): string[] {
+  const uncertain = parts.filter(({ interval }) => interval[0] <= 0);
+  if (uncertain.length === 0) return [];
+  const where = uncertain.map(({ net, side, part }) => `${PARTS[part]} of ${net} on ${side.title}`);
+  return [
+    `The time of ${uncertain.length} of ${parts.length} parts is not told apart from nothing${where.length > MOST_NAMED ? '' : `: ${listText(where)}`}. Figures show what came out below zero as nothing.`,
+  ];
 }
 
 /** Every part's time on a side; none if one of the cuts is missing. */
