@@ -5,7 +5,7 @@ import { type Cost, cost } from '../graph/cost.ts';
 import type { Graph } from '../graph/graph.ts';
 import { expandBranches } from '../graph/passes/branches.ts';
 import { fuseGraph } from '../graph/passes/fuse.ts';
-import { ZOO } from '../models/zoo/registry.ts';
+import { ZOO, type ZooNet } from '../models/zoo/registry.ts';
 import type { Candidate } from './study.ts';
 
 /** The network that is measured in every group, to tell how fast the machine was just then. */
@@ -17,9 +17,14 @@ export const QUICK_NETS: readonly string[] = [
   ...['efficientnet_b0', 'shufflenet_v2_x1_0', 'mixnet_s', 'mobileone_s0', 'mobileone_s1'],
 ];
 
-/** A network of the zoo, fused, at 224 px. */
+/** Side of the image that a network of the zoo is published for, in pixels. */
+export function zooSize(name: string): number {
+  return (ZOO[name] as ZooNet & { readonly size?: number }).size ?? 224;
+}
+
+/** A network of the zoo, fused, at the size it is published for. */
 export function zooCandidate(name: string): Candidate {
-  return { name, build: () => ZOO[name]!.build() };
+  return { name, size: zooSize(name), build: () => ZOO[name]!.build() };
 }
 
 /** Of `names` those that `--nets` asks for, all without it; throws a UserError with the nearest name for one that is not there. */

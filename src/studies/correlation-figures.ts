@@ -54,7 +54,7 @@ export function metricScatter(
     kind: 'scatter',
     name: `latency-${metric}`,
     title: `${head} ${/s$/.test(title) ? 'tell' : 'tells'} the order of latency ${strength(rho)}: rank correlation ${rhoText(rho)} (${pText(p)})`,
-    subtitle: `${countText(side.rows.length, 'network')}, one image of 224 px, ${side.title}${paper}`,
+    subtitle: `${countText(side.rows.length, 'network')}, one image, ${side.title}${paper}`,
     x: { title, unit, log: true },
     y: { title: 'latency', unit: 'ms', log: true },
     trend: true,

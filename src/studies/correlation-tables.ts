@@ -1,4 +1,5 @@
 /** The tables of the study of correlation. */
+import { zooSize } from './candidates.ts';
 import { METRIC_NAMES, METRICS, type MetricName, type Metrics } from './metrics.ts';
 import { TABLE_9 } from './paper.ts';
 import type { MeasuredSide } from './sides.ts';
@@ -90,6 +91,7 @@ export function networkTable(metrics: ReadonlyMap<string, Metrics>): Table {
     title: 'What is counted',
     columns: [
       { name: 'network', meaning: 'name in the zoo' },
+      { name: 'size_px', unit: 'px', meaning: 'side of the image' },
       ...METRIC_NAMES.map((metric) => ({
         name: metric,
         unit: METRICS[metric].unit,
@@ -99,7 +101,7 @@ export function networkTable(metrics: ReadonlyMap<string, Metrics>): Table {
       { name: 'paper_cpu_ms', unit: 'ms', meaning: "the paper's latency on a Xeon Gold 5118" },
     ],
     rows: [...metrics].map(([network, counts]) => ({
-      network,
+      ...{ network, size_px: zooSize(network) },
       ...Object.fromEntries(METRIC_NAMES.map((metric) => [metric, digits(METRICS[metric].of(counts), 5)])),
       paper_iphone_ms: TABLE_9[network]?.mobile ?? null,
       paper_cpu_ms: TABLE_9[network]?.cpu ?? null,

@@ -126,9 +126,12 @@ function findingOf(correlated: readonly Latencies[]): string {
   const others = rest.map((metric) => `${METRICS[metric].title} ${rhoText(main.of[metric].rho)}`);
   const range = (metric: MetricName): string => {
     const all = correlated.map(({ of }) => of[metric].rho);
-    return correlated.length > 1 ? `${rhoText(Math.min(...all))} to ${rhoText(Math.max(...all))}` : rhoText(all[0]!);
+    const [low, high] = [rhoText(Math.min(...all)), rhoText(Math.max(...all))];
+    return low === high ? low : `${low} to ${high}`;
   };
-  const where = correlated.length > 1 ? ` over ${correlated.length} runtimes and devices` : '';
+  const devices = new Set(correlated.map(({ side }) => side.device)).size;
+  const where =
+    correlated.length > 1 ? ` on ${correlated.length} runtimes${devices > 1 ? ` of ${devices} devices` : ''}` : '';
   return [
     `On ${main.side.title}, the order of latency is closest to that of ${METRICS[first!].title} (rank correlation ${rhoText(main.of[first!].rho)}; ${others.join(', ')}).`,
     `FLOPs reach ${range('macs')} and parameters ${range('params')}${where}, where the paper has ${rhoText(TABLE_1.mobile.macs.rho)} and ${rhoText(TABLE_1.mobile.params.rho)} on a phone, ${rhoText(TABLE_1.cpu.macs.rho)} and ${rhoText(TABLE_1.cpu.params.rho)} on a CPU.`,
@@ -147,7 +150,7 @@ function sectionsOf(correlated: readonly Latencies[], paper: readonly PaperCorre
     `${METRICS[metric].title} ${correlationText(of[metric])}: the paper's ${rhoText(TABLE_1.mobile[metric].rho)} on the phone ${besides(of[metric], TABLE_1.mobile[metric].rho)}, its ${rhoText(TABLE_1.cpu[metric].rho)} on the CPU ${besides(of[metric], TABLE_1.cpu[metric].rho)}`;
   const lines = correlated.map(
     (one) =>
-      `- **${one.side.title}**${one.side.device === 'this machine' ? '' : ` on ${one.side.device}`}: ${claim('macs', one)}. ${claim('params', one)}.`,
+      `- **${one.side.title}**${one.side.device === 'this machine' ? '' : ` on ${one.side.device}`}: ${claim('macs', one)}; ${claim('params', one)}.`,
   );
   const beyond = correlated.filter(({ of }) => of.memory.rho > Math.max(of.macs.rho, of.params.rho));
   const memory = `Memory traffic was not in the paper's table. It tells the order of latency better than FLOPs and parameters on ${beyond.length} of ${correlated.length}${beyond.length > 0 ? `: ${listText(beyond.map(({ side }) => side.title))}` : ''}.`;

@@ -25,13 +25,13 @@ const none = undefined;
 
 /** Table 9: ImageNet top-1 and latency of all networks. */
 export const TABLE_9: Readonly<Record<string, PaperNet>> = {
-  mobileformer_96: row('Mobileformer-96', [72.8, 96, 4.6], [37.36, none, 16.95]),
+  mobile_former_96m: row('Mobileformer-96', [72.8, 96, 4.6], [37.36, none, 16.95]),
   convit_tiny: row('ConViT-tiny', [73.1, 1000, 5.7], [28.95, none, 10.99]),
   mobilevit_s: figure2('MobileViT-S', [78.4, 1792, 5.6], [30.76, none, 9.21]),
-  mobileformer_52: figure2('Mobileformer-52', [68.7, 52, 3.6], [29.23, none, 9.02]),
-  pit_ti: figure2('PiT-ti', [71.3, 710, 4.9], [16.37, 1.97, 8.81]),
+  mobile_former_52m: figure2('Mobileformer-52', [68.7, 52, 3.6], [29.23, none, 9.02]),
+  pit_ti_224: figure2('PiT-ti', [71.3, 710, 4.9], [16.37, 1.97, 8.81]),
   mobilevit_xs: figure2('MobileViT-XS', [74.8, 941, 2.3], [27.21, none, 6.97]),
-  deit_tiny: figure2('DeiT-tiny', [72.2, 1300, 5.9], [16.68, 1.78, 4.78]),
+  deit_tiny_patch16_224: figure2('DeiT-tiny', [72.2, 1300, 5.9], [16.68, 1.78, 4.78]),
   mobilevit_xxs: figure2('MobileViT-XXS', [69.0, 373, 1.3], [23.03, none, 4.7]),
   repvgg_b1: row('RepVGG-B1', [78.4, 11800, 51.8], [193.7, 3.17, 3.73]),
   repvgg_a2: row('RepVGG-A2', [76.5, 5100, 25.5], [93.43, 2.41, 2.41]),

@@ -4,7 +4,7 @@ import { familyOf } from './candidates.ts';
 import type { Scatter } from './figures.ts';
 import { TABLE_9 } from './paper.ts';
 import type { Compared, PaperColumn } from './platform-tables.ts';
-import { countText, pText, rhoText } from './words.ts';
+import { countText, pText, rhoText, strength } from './words.ts';
 
 const isOurs = (name: string): boolean => name.startsWith('mobileone_');
 
@@ -19,7 +19,7 @@ export function frontScatter({ side, front }: Compared): Scatter {
       ours === 0
         ? `No MobileOne is on the front of ${countText(front.length, 'network')} on ${side.title}`
         : `${ours} of the ${countText(front.length, 'network')} on the front are MobileOne${rest > 0 ? '' : ', all of it'} (${side.title})`,
-    subtitle: `Published top-1 over latency of one image of 224 px; ${countText(side.rows.length, 'network')}, ${side.device}, ${side.version}`,
+    subtitle: `Published top-1 over latency of one image; ${countText(side.rows.length, 'network')}, ${side.device}, ${side.version}`,
     x: { title: 'latency', unit: 'ms', log: true },
     y: { title: 'top-1 on ImageNet, published', unit: '%' },
     frontier: true,
@@ -41,8 +41,8 @@ export function orderScatter({ side, orders }: Compared, column: PaperColumn): S
   return {
     kind: 'scatter',
     name: `order-${column}`,
-    title: `The order of networks on ${side.title} and on the paper's ${device} correlates with ρ ${rhoText(rho)} (${pText(p)})`,
-    subtitle: 'Above the line: slower here than its place on the phone lets expect',
+    title: `Networks rank ${strength(rho)} alike on ${side.title}, and on the paper's ${device} (ρ ${rhoText(rho)}, ${pText(p)})`,
+    subtitle: `Above the line: slower here than its time on the ${device} lets expect`,
     x: { title: `paper, ${device}`, unit: 'ms', log: true },
     y: { title: `here, ${side.title}`, unit: 'ms', log: true },
     trend: true,

@@ -2,6 +2,7 @@
 import { FORMS } from '../bench/forms.ts';
 import type { Row } from '../bench/results/columns.ts';
 import { RUNTIMES, type RuntimeKey } from '../bench/runtimes.ts';
+import { zooSize } from './candidates.ts';
 import { timedOf } from './stored.ts';
 import type { Measured, Refusal, StudyContext, Table, Timed } from './study.ts';
 import { digits } from './words.ts';
@@ -36,7 +37,7 @@ export function sidesHere({ rows }: Pick<Measured, 'rows'>): MeasuredSide[] {
 
 /**
  * The sides of other devices in the results store, e.g. of phones that posted theirs: of each network (known to `nameOf`) the newest
- * measurement of its fused form, one image of 224 px. Those with fewer than `least` networks are left out.
+ * measurement of its fused form, one image of the size it is published for. Those with fewer than `least` networks are left out.
  */
 export function sidesKept(
   { kept, device }: Pick<StudyContext, 'kept' | 'device'>,
@@ -46,9 +47,8 @@ export function sidesKept(
   const sides = new Map<string, Map<string, Row>>();
   for (const row of kept) {
     const name = nameOf(String(row.model));
-    if (!name || row.machine === device.machine || row.form !== FORMS.fused || row.size !== 224 || row.batch !== 1)
-      continue;
-    if (!Object.hasOwn(RUNTIMES, String(row.runtime))) continue;
+    if (!name || row.machine === device.machine || row.form !== FORMS.fused || row.batch !== 1) continue;
+    if (row.size !== zooSize(name) || !Object.hasOwn(RUNTIMES, String(row.runtime))) continue;
     const key = [row.machine, row.runtime, row.threads, row.protocol].join(' ');
     const side = sides.get(key) ?? new Map<string, Row>();
     side.set(name, row);

@@ -55,7 +55,7 @@ export function scaleFor(
     at,
     invert: (part) => from(start + part * (end - start)),
     encoding: {
-      scale: { type: axis.log ? 'log' : 'linear', domain, nice: false, zero: false },
+      scale: { type: axis.log ? 'log' : 'linear', domain, nice: false, ...(axis.log ? {} : { zero: false }) },
       axis: { title: label(axis), values: ticks, grid, labelExpr: "format(datum.value, ',.6~r')", labelOverlap: false },
     },
   };
