@@ -9,6 +9,8 @@ export interface LayerTimerOptions {
   readonly device: Device;
   /** Without it nothing is read or kept. */
   readonly results?: Results | undefined;
+  readonly wide?: 'auto' | 'off' | undefined;
+  readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: number, total: number, what: string) => void) | undefined;
 }
 
@@ -16,13 +18,18 @@ export interface LayerTimerOptions {
 export function layerTimer({
   device,
   results,
+  wide = 'auto',
+  signal,
   onProgress = () => {},
 }: LayerTimerOptions): NonNullable<StudyContext['timeLayers']> {
   return async (layers) => {
-    const engine = await nodeWasmEngine({ threads: 1 });
+    const engine = await nodeWasmEngine({ threads: 1, wide });
     const { known, timed } = await knownTimes(engine, layers, {
       ...{ device, threads: 1, results },
-      onLayer: (done, total) => onProgress(done, total, 'timing layers'),
+      onLayer(done, total) {
+        signal?.throwIfAborted();
+        onProgress(done, total, 'timing layers');
+      },
     });
     return [...known, ...timed];
   };

@@ -71,6 +71,12 @@ export function pacesOf({ parts, layers }: Pick<Found, 'parts' | 'layers'>): Pac
   });
 }
 
+/** How much longer a multiply-add of stage 1 takes than one of stage 3; undefined where noise hides it. */
+export function earlyToLate(paces: readonly Pace[]): number | undefined {
+  const [early, late] = [1, 3].map((part) => paces.find((one) => one.part === part)?.picoseconds);
+  return early && late ? early / late : undefined;
+}
+
 /** Points that a logarithmic axis can show: above zero, as their intervals must be. */
 function positive(points: readonly LinePoint[]): LinePoint[] {
   return points
@@ -105,6 +111,32 @@ export function paceLines(found: Found): Lines {
   };
 }
 
+/** The same of one network on every runtime. */
+export function paceSides({ first, layers }: Found, parts: readonly PartTime[]): Lines {
+  const sides = [...new Set(parts.map(({ side }) => side))].slice(0, MOST_LINES);
+  const of = (side: Side): Pace[] =>
+    pacesOf({ parts: parts.filter((one) => one.side === side && one.net === first), layers });
+  const ratios = sides.flatMap((side) => earlyToLate(of(side)) ?? []);
+  return {
+    kind: 'lines',
+    name: 'pace-runtimes',
+    title:
+      ratios.length > 0
+        ? `By runtime, a multiply-add of stage 1 takes ${Math.min(...ratios).toFixed(1)} to ${Math.max(...ratios).toFixed(1)} times as long as one of stage 3`
+        : 'Time per multiply-add by runtime and resolution',
+    subtitle: `${titleOf(first)}, one image of 224 px`,
+    x: { title: "side of the part's output", unit: 'px', log: true },
+    y: { title: 'time per multiply-add', unit: 'ps', log: true },
+    lines: sides.map((side, i) => ({
+      label: side.title,
+      points: positive(
+        of(side).map(({ part, picoseconds, interval }) => ({ x: sideOf(part), y: picoseconds, yInterval: interval })),
+      ),
+      ...(i === 0 ? { emphasized: true } : {}),
+    })),
+  };
+}
+
 const signed = (value: number, text: (size: number) => string): string =>
   `${value < 0 ? '−' : '+'}${text(Math.abs(value))}`;
 
@@ -120,9 +152,9 @@ export function moveBars({ first, main, moves }: Found): Bars {
     title: `One block more costs ${msText(dearest.mean)} ms in ${stage(dearest.label)} and ${msText(cheapest.mean)} ms in ${stage(cheapest.label)}`,
     subtitle: `${titleOf(first)}, ${subtitleOf(main)}`,
     axis: { title: 'time more', unit: 'ms' },
-    bars: moves.map(({ label, mean, interval, base }) => ({
+    bars: moves.map(({ label, mean, interval }) => ({
       ...{ label, value: mean, interval, emphasized: label.includes('moved') },
-      text: `${signed(mean, msText)} (${signed(mean / base, (size) => `${(100 * size).toFixed(1)} %`)})`,
+      text: signed(mean, msText),
     })),
   };
 }
@@ -178,7 +210,9 @@ export function kindStack(found: Found): Stack {
   };
 }
 
-/** A figure has room for so many runtimes, two lines each. */
+/** A figure of lines has room for so many. */
+const MOST_LINES = 7;
+/** And for so many runtimes, two lines each. */
 const MOST_SIDES = 3;
 
 /** Latency by the number of branches, unfused and fused. */

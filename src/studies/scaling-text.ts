@@ -1,7 +1,7 @@
 /** The sentences of the study of scaling. */
 import { VARIANTS } from '../models/mobileone.ts';
 import { TABLE_9 } from './paper.ts';
-import { groupTimes, largest, layerGroup, netsOf, pacesOf, percent, titleOf } from './scaling-figures.ts';
+import { earlyToLate, groupTimes, largest, layerGroup, netsOf, pacesOf, percent, titleOf } from './scaling-figures.ts';
 import { PARTS, sideOf, variantOf } from './scaling-nets.ts';
 import { TABLE_7, TIMM_RTX_4090 } from './scaling-paper.ts';
 import { type BranchTime, type ChangeTime, type Found, type PartTime, timesText } from './scaling-times.ts';
@@ -62,7 +62,7 @@ export function partText({ parts, layers }: Found): string {
   ].join('\n\n');
 }
 
-export function paceText(found: Found): string {
+export function paceText(found: Found, parts: readonly PartTime[]): string {
   const paces = pacesOf(found).filter(({ net }) => net === found.first);
   if (paces.length === 0) return 'No network could be measured part by part.';
   const lines = paces.map(
@@ -76,16 +76,27 @@ export function paceText(found: Found): string {
       .map(({ part }) => part)
       .join(', ');
   const [byTime, byBytes] = [order('picoseconds'), order('bytes')];
+  const sides = [...new Set(parts.map(({ side }) => side))].flatMap((side) => {
+    const own = parts.filter((one) => one.side === side && one.net === found.first);
+    const ratio = earlyToLate(pacesOf({ parts: own, layers: found.layers }));
+    return ratio ? [`${ratio.toFixed(2)} on ${side.title}`] : [];
+  });
   return [
     'The paper makes the early stages shallow because layers at a high resolution are slow for what they compute: few channels, many positions, so that moving activations costs more than multiplying.',
     `${titleOf(found.first)}:\n${lines.join('\n')}`,
     byTime === byBytes
       ? `Stages from the dearest multiply-add to the cheapest: ${byTime}; that is also their order by bytes moved for each.`
       : `Stages from the dearest multiply-add to the cheapest: ${byTime}; by bytes moved for each: ${byBytes}. So memory traffic alone does not explain it here.`,
+    ...(sides.length > 0
+      ? [
+          `A multiply-add of stage 1 relative to one of stage 3: ${listText(sides)}. Where arithmetic is slow, memory hardly shows.`,
+        ]
+      : []),
   ].join('\n\n');
 }
 
-const amount = (value: number): string => value.toFixed(1).replace('-', '−');
+const amount = (value: number, what: string): string =>
+  `${Math.abs(value).toFixed(1)} ${what} ${value < 0 ? 'less' : 'more'}`;
 
 export function moveText(found: Found): string {
   const { moves, first, main } = found;
@@ -93,7 +104,7 @@ export function moveText(found: Found): string {
   const line = ({ label, mean, interval: [low, high], macs, params, base }: ChangeTime): string => {
     const sure = low > 0 || high < 0 ? '' : ' (may be chance)';
     const size = `${msText(Math.abs(mean))} ms, ${((100 * Math.abs(mean)) / base).toFixed(1)} %`;
-    return `- ${label[0]!.toUpperCase()}${label.slice(1)}: ${size} ${mean < 0 ? 'less' : 'more'}${sure}, for ${amount(macs / 1e6)} M multiply-adds and ${amount(params / 1e3)} k parameters more.`;
+    return `- ${label[0]!.toUpperCase()}${label.slice(1)}: ${size} ${mean < 0 ? 'less' : 'more'}${sure}, with ${amount(macs / 1e6, 'M multiply-adds')} and ${amount(params / 1e3, 'k parameters')}.`;
   };
   const [early, late] = [moreOf(found, 1), moreOf(found, 3)];
   const each = ({ params, mean }: ChangeTime): string => (params / 1e3 / mean).toFixed(0);
@@ -141,12 +152,13 @@ export function branchText({ first, main }: Found, forms: readonly BranchTime[],
   const ours = forms.find((one) => one.side === main && one.k === k);
   const own = forms.filter(({ side, k: branches }) => side === main && branches > 0);
   const [few, many] = [own[0], own.at(-1)];
+  const bare = forms.find((one) => one.side === main && one.k === 0);
   return [
     everyFused
       ? `Fused, ${titleOf(first)} is the same chain of convolutions for every k: compared layer by layer, operations and shapes are equal, so it is measured once.`
       : `Fused, ${titleOf(first)} is not the same for every k: this should not be.`,
     lines.join('\n'),
-    `k = 0 leaves the scale and skip branches alone; where a block has neither, one convolution stays.${few && many && many.k > few.k ? ` Each branch more costs ${msText((many.mean - few.mean) / (many.k - few.k))} ms on ${main.title} until it is fused.` : ''}`,
+    `k = 0 leaves the scale and skip branches alone; where a block has neither, one convolution stays.${bare && bare.mean < bare.fused ? ' Such a network computes less before it is fused than after: a skip is cheaper than the convolution it becomes.' : ''}${few && many && many.k > few.k ? ` Each branch more costs ${msText((many.mean - few.mean) / (many.k - few.k))} ms on ${main.title} until it is fused.` : ''}`,
     `timm measured ${titleOf(first)} (k = ${k}) on an RTX 4090: ${timm.unfused} images a second unfused and ${timm.fused} fused, ${(timm.fused / timm.unfused).toFixed(1)} times as many${ours ? `; here it is ${(ours.mean / ours.fused).toFixed(1)} times for one image` : ''}. Theirs is throughput, and its two figures are of different versions of PyTorch (2.4 and 2.9.1).`,
   ].join('\n\n');
 }

@@ -1,7 +1,7 @@
 /** Where a MobileOne spends its time, why its blocks stand where they stand, and what fusing buys (paper §3.2, §3.3, Table 7). */
 import { VARIANTS } from '../models/mobileone.ts';
 import { countsOf, wantedOf, zooCandidate } from './candidates.ts';
-import { branchLines, kindStack, moveBars, paceLines, partStack } from './scaling-figures.ts';
+import { branchLines, kindStack, moveBars, paceLines, paceSides, partStack } from './scaling-figures.ts';
 import {
   changed,
   countedLayers,
@@ -82,7 +82,11 @@ async function run(context: StudyContext): Promise<StudyResult> {
     finding: findingOf(study),
     sections: [
       { title: 'Where the time goes', text: partText(study), shows: ['part-ms', 'part-share', 'parts', 'counts'] },
-      { title: 'What a multiply-add costs at each resolution', text: paceText(study), shows: ['pace'] },
+      {
+        title: 'What a multiply-add costs at each resolution',
+        text: paceText(study, parts),
+        shows: ['pace', 'pace-runtimes'],
+      },
       { title: 'One block more, and one block elsewhere', text: moveText(study), shows: ['moves', 'blocks'] },
       { title: 'Layer by layer', text: layerText(study), shows: ['kinds', 'layers'] },
       {
@@ -93,6 +97,7 @@ async function run(context: StudyContext): Promise<StudyResult> {
     ],
     figures: [
       ...(study.parts.length > 0 ? [partStack(study, 'ms'), partStack(study, 'share'), paceLines(study)] : []),
+      ...(sides.length > 1 && parts.length > 0 ? [paceSides(study, parts)] : []),
       ...(study.moves.length > 0 ? [moveBars(study)] : []),
       ...(timed ? [kindStack(study)] : []),
       ...(forms.length > 0 ? [branchLines(study, forms)] : []),

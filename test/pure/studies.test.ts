@@ -77,6 +77,7 @@ describe('how a study spends its time', () => {
     expect(protocolFor(2000, 1).protocol).toEqual({ warmup: 50, rounds: 20, runsPerRound: 50, trim: 10 });
     expect(protocolFor(400, 1).protocol).toMatchObject({ rounds: 10, runsPerRound: 36, trim: 7 });
     expect(protocolFor(60, 1).protocol).toMatchObject({ rounds: 5, runsPerRound: 10, trim: 2 });
+    expect(protocolFor(-5, 1)).toEqual(protocolFor(5, 1));
     expect(protocolFor(5, 1)).toEqual({ protocol: { warmup: 5, rounds: 3, runsPerRound: 5, trim: 1 }, over: 21 });
   });
 
