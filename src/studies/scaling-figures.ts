@@ -73,8 +73,10 @@ export function pacesOf({ parts, layers }: Pick<Found, 'parts' | 'layers'>): Pac
 
 /** How much longer a multiply-add of stage 1 takes than one of stage 3; undefined where noise hides it. */
 export function earlyToLate(paces: readonly Pace[]): number | undefined {
-  const [early, late] = [1, 3].map((part) => paces.find((one) => one.part === part)?.picoseconds);
-  return early && late ? early / late : undefined;
+  const [early, late] = [1, 3].map((part) => paces.find((one) => one.part === part));
+  return early && late && early.interval[0] > 0 && late.interval[0] > 0
+    ? early.picoseconds / late.picoseconds
+    : undefined;
 }
 
 /** Points that a logarithmic axis can show: above zero, as their intervals must be. */
@@ -87,15 +89,13 @@ function positive(points: readonly LinePoint[]): LinePoint[] {
 /** Time per multiply-add over the side of the feature map. */
 export function paceLines(found: Found): Lines {
   const paces = pacesOf(found);
-  const at = (part: number): number => {
-    const all = paces.filter((one) => one.part === part && one.picoseconds > 0).map((one) => Math.log(one.picoseconds));
-    return Math.exp(all.reduce((a, b) => a + b, 0) / all.length);
-  };
-  const ratio = at(1) / at(3);
+  const ratio = earlyToLate(paces.filter(({ net }) => net === found.first));
   return {
     kind: 'lines',
     name: 'pace',
-    title: `A multiply-add of stage 1 (56 px) takes ${ratio.toFixed(1)} times as long as one of stage 3 (14 px)`,
+    title: ratio
+      ? `A multiply-add of ${titleOf(found.first)}'s stage 1 takes ${ratio.toFixed(2)} times as long as one of stage 3`
+      : 'Time per multiply-add by resolution: noise hides the difference of the stages',
     subtitle: `${subtitleOf(found.main)}; 112 px is the stem with feeding and preprocessing the image`,
     x: { title: "side of the part's output", unit: 'px', log: true },
     y: { title: 'time per multiply-add', unit: 'ps', log: true },
@@ -122,7 +122,7 @@ export function paceSides({ first, layers }: Found, parts: readonly PartTime[]):
     name: 'pace-runtimes',
     title:
       ratios.length > 0
-        ? `By runtime, a multiply-add of stage 1 takes ${Math.min(...ratios).toFixed(1)} to ${Math.max(...ratios).toFixed(1)} times as long as one of stage 3`
+        ? `By runtime, a multiply-add of stage 1 takes ${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)} times as long as one of stage 3`
         : 'Time per multiply-add by runtime and resolution',
     subtitle: `${titleOf(first)}, one image of 224 px`,
     x: { title: "side of the part's output", unit: 'px', log: true },
@@ -142,14 +142,17 @@ const signed = (value: number, text: (size: number) => string): string =>
 
 /** What a block more or elsewhere costs. */
 export function moveBars({ first, main, moves }: Found): Bars {
-  const single = moves.filter(({ macs, label }) => macs > 0 && label.includes('more'));
-  const dearest = single.reduce((a, b) => (b.mean > a.mean ? b : a), single[0]!);
-  const cheapest = single.reduce((a, b) => (b.mean < a.mean ? b : a), single[0]!);
+  const single = moves.filter(({ label, interval }) => label.includes('more') && interval[0] > 0);
+  const [cheapest, ...others] = [...single].sort((a, b) => a.mean - b.mean);
+  const dearest = others.at(-1);
   const stage = (label: string): string => label.slice(label.indexOf('stage'));
   return {
     kind: 'bars',
     name: 'moves',
-    title: `One block more costs ${msText(dearest.mean)} ms in ${stage(dearest.label)} and ${msText(cheapest.mean)} ms in ${stage(cheapest.label)}`,
+    title:
+      cheapest && dearest
+        ? `One block more costs ${msText(dearest.mean)} ms in ${stage(dearest.label)} and ${msText(cheapest.mean)} ms in ${stage(cheapest.label)}`
+        : 'What one block more costs is lost in noise here',
     subtitle: `${titleOf(first)}, ${subtitleOf(main)}`,
     axis: { title: 'time more', unit: 'ms' },
     bars: moves.map(({ label, mean, interval }) => ({

@@ -23,11 +23,13 @@ export function findingOf(found: Found): string {
     );
   }
   const [early, late] = [moreOf(found, 1), moreOf(found, 3)];
-  if (early && late) {
+  if (early && late && early.interval[0] > 0 && late.interval[0] > 0) {
     const pace = (one: ChangeTime): number => one.mean / one.macs;
     sentences.push(
       `A block more in stage 1 costs ${msText(early.mean)} ms, in stage 3 ${msText(late.mean)} ms: per multiply-add ${timesText(pace(early) / pace(late))} as much.`,
     );
+  } else if (early && late) {
+    sentences.push('What one block more costs is lost in noise here.');
   }
   const last = forms.at(-1);
   if (last)
@@ -109,7 +111,7 @@ export function moveText(found: Found): string {
   const [early, late] = [moreOf(found, 1), moreOf(found, 3)];
   const each = ({ params, mean }: ChangeTime): string => (params / 1e3 / mean).toFixed(0);
   const buys =
-    early && late && early.mean > 0 && late.mean > 0
+    early && late && early.interval[0] > 0 && late.interval[0] > 0
       ? ` A millisecond buys ${each(early)} k parameters in stage 1 and ${each(late)} k in stage 3.`
       : '';
   return [
