@@ -41,7 +41,6 @@ export function protocolFor(
   seconds: number,
   runSeconds: number,
 ): { readonly protocol: Protocol; readonly over?: number } {
-  // What came before, e.g. timing single layers, may have taken all of it.
   const runs = Math.max(0, seconds) / Math.max(runSeconds, 1e-6);
   const { rounds: full, runsPerRound, warmup } = MODEL_BENCH;
   if (runs >= full * runsPerRound + warmup) return { protocol: MODEL_BENCH };

@@ -2,7 +2,7 @@
 import { ZOO } from '../models/zoo/registry.ts';
 import type { Bars, LinePoint, Lines, Stack } from './figures.ts';
 import { type countedLayers, PARTS, partOf, sideOf } from './scaling-nets.ts';
-import type { BranchTime, Found, LayerOf, PartTime, Side } from './scaling-times.ts';
+import type { BranchTime, Found, PartTime, Side } from './scaling-times.ts';
 import { msText } from './words.ts';
 
 export const titleOf = (net: string): string => ZOO[net]?.title ?? net;
@@ -48,35 +48,6 @@ export function partStack({ parts, main }: Found, of: 'ms' | 'share'): Stack {
       ),
     })),
   };
-}
-
-/** Picoseconds a multiply-add of a part takes; the head has too few to speak of. */
-export interface Pace {
-  readonly net: string;
-  readonly part: number;
-  readonly picoseconds: number;
-  readonly interval: readonly [number, number];
-  /** Bytes of activations and weights that are moved for each. */
-  readonly bytes: number;
-}
-
-export function pacesOf({ parts, layers }: Pick<Found, 'parts' | 'layers'>): Pace[] {
-  return parts.flatMap(({ net, part, mean, interval }): Pace[] => {
-    if (part === PARTS.length - 1) return [];
-    const own = layers.filter((one) => one.net === net && one.counted.part === part).map(({ counted }) => counted);
-    const macs = own.reduce((sum, one) => sum + one.macs, 0);
-    const bytes = own.reduce((sum, one) => sum + one.activationBytes + one.weightBytes, 0);
-    const of = (ms: number): number => (Math.max(0, ms) * 1e9) / macs;
-    return [{ net, part, picoseconds: of(mean), interval: [of(interval[0]), of(interval[1])], bytes: bytes / macs }];
-  });
-}
-
-/** How much longer a multiply-add of stage 1 takes than one of stage 3; undefined where noise hides it. */
-export function earlyToLate(paces: readonly Pace[]): number | undefined {
-  const [early, late] = [1, 3].map((part) => paces.find((one) => one.part === part));
-  return early && late && early.interval[0] > 0 && late.interval[0] > 0
-    ? early.picoseconds / late.picoseconds
-    : undefined;
 }
 
 /** Points that a logarithmic axis can show: above zero, as their intervals must be. */
@@ -160,30 +131,6 @@ export function moveBars({ first, main, moves }: Found): Bars {
       text: signed(mean, msText),
     })),
   };
-}
-
-/** What layers are, for the share of each. */
-export function layerGroup({ layer: { kind, nodes }, name }: ReturnType<typeof countedLayers>[number]): string {
-  const part = partOf(nodes[0]);
-  if (kind === 'Preprocess') return 'call and image';
-  if (part === 0) return 'stem';
-  if (part === PARTS.length - 1) return 'head';
-  // Behind squeeze-and-excite the ReLU can't be fused and is a layer of its own.
-  if (name.includes('.attn') || kind === 'Relu') return 'squeeze-excite';
-  return kind.includes('depthwise') ? 'depthwise' : 'pointwise';
-}
-
-export const LAYER_GROUPS = ['call and image', 'stem', 'depthwise', 'pointwise', 'squeeze-excite', 'head'] as const;
-
-/** Milliseconds by what the layers are. */
-export function groupTimes(layers: readonly LayerOf[], net: string): Record<string, number> {
-  const sums: Record<string, number> = {};
-  for (const { net: own, counted, time } of layers) {
-    if (own !== net || !time) continue;
-    const group = layerGroup(counted);
-    sums[group] = (sums[group] ?? 0) + time.mean;
-  }
-  return sums;
 }
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);

@@ -1,6 +1,6 @@
 /** The tables of the study of scaling. */
-import { pacesOf } from './scaling-figures.ts';
 import { type CountedLayer, PARTS, sideOf } from './scaling-nets.ts';
+import { pacesOf } from './scaling-pace.ts';
 import { TABLE_7 } from './scaling-paper.ts';
 import type { BranchTime, ChangeTime, LayerOf, PartTime } from './scaling-times.ts';
 import type { Column, Table } from './study.ts';

@@ -1,8 +1,10 @@
 /** The sentences of the study of scaling. */
 import { VARIANTS } from '../models/mobileone.ts';
 import { TABLE_9 } from './paper.ts';
-import { earlyToLate, groupTimes, largest, layerGroup, netsOf, pacesOf, percent, titleOf } from './scaling-figures.ts';
+import { largest, netsOf, percent, titleOf } from './scaling-figures.ts';
+import { groupTimes, layerGroup } from './scaling-groups.ts';
 import { PARTS, sideOf, variantOf } from './scaling-nets.ts';
+import { earlyToLate, pacesOf } from './scaling-pace.ts';
 import { TABLE_7, TIMM_RTX_4090 } from './scaling-paper.ts';
 import { type BranchTime, type ChangeTime, type Found, type PartTime, timesText } from './scaling-times.ts';
 import { listText, msText } from './words.ts';
