@@ -1,7 +1,9 @@
 /** The figures of the study of scaling. */
 import { ZOO } from '../models/zoo/registry.ts';
 import type { Bars, LinePoint, Lines, Stack } from './figures.ts';
-import { type countedLayers, PARTS, partOf, sideOf } from './scaling-nets.ts';
+import { groupTimes, LAYER_GROUPS, layerGroup } from './scaling-groups.ts';
+import { PARTS, sideOf } from './scaling-nets.ts';
+import { earlyToLate, type Pace, pacesOf } from './scaling-pace.ts';
 import type { BranchTime, Found, PartTime, Side } from './scaling-times.ts';
 import { msText } from './words.ts';
 
