@@ -5,7 +5,13 @@ export { type Comparison, compareMeasurements } from './bench/compare.ts';
 export { type Device, describeDevice } from './bench/device-node.ts';
 export { type Measurement, measure, programSubject, type Subject } from './bench/measure.ts';
 export { type Layer, type LayerTime, layersOf } from './bench/predict/layers.ts';
-export { type LatencyPrediction, type LayerTable, layerTable, predictLatency } from './bench/predict/predict.ts';
+export {
+  type KindShare,
+  type LatencyPrediction,
+  type LayerTable,
+  layerTable,
+  predictLatency,
+} from './bench/predict/predict.ts';
 export { timeLayers } from './bench/predict/time-layers.ts';
 export { MODEL_BENCH, type Protocol, protocolHash, shortProtocol, type Timing } from './bench/protocol.ts';
 export { makeSession, parseSession, type Session } from './bench/results/session.ts';

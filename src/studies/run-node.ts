@@ -9,6 +9,7 @@ import type { Results } from '../bench/results/store-node.ts';
 import { type RuntimeKey, type RuntimeTable, USUAL_RUNTIMES } from '../bench/runtimes.ts';
 import { nodeRuntimes } from '../bench/runtimes-node.ts';
 import { UserError } from '../core/errors.ts';
+import { layerTimer } from './layer-times-node.ts';
 import { measurer } from './measure-node.ts';
 import type { StudyRecord } from './record.ts';
 import type { Study, StudyContext } from './study.ts';
@@ -31,6 +32,8 @@ export interface RunStudyOptions {
   readonly resume?: boolean;
   /** Runtimes other than those of this process; tests put their own here. */
   readonly table?: RuntimeTable;
+  /** Vectors of the wasm engine that times single layers, as that of `table`; default `auto`. */
+  readonly wide?: 'auto' | 'off';
   readonly onProgress?: (done: number, total: number, what: string) => void;
   /** Ends it: its reason is thrown. What was measured is kept. */
   readonly signal?: AbortSignal;
@@ -65,6 +68,7 @@ export async function runStudy(study: Study, options: RunStudyOptions = {}): Pro
     ...{ quick, device, runtimes, threads, kept, progress: onProgress },
     ...(nets ? { nets } : {}),
     ...(signal ? { signal } : {}),
+    timeLayers: layerTimer({ device, results, onProgress, signal, wide: options.wide }),
     async measure(candidates, wish) {
       const found = await measure(candidates, wish);
       for (const { runtime, threads: count, version } of found.rows) measured.add(`${runtime}@${count}: ${version}`);

@@ -4,9 +4,10 @@ import { activations } from './activations.ts';
 import { blocks } from './blocks.ts';
 import { correlation } from './correlation.ts';
 import { platforms } from './platforms.ts';
+import { scaling } from './scaling.ts';
 import type { Study } from './study.ts';
 
-export const STUDIES: readonly Study[] = [correlation, activations, blocks, platforms];
+export const STUDIES: readonly Study[] = [correlation, activations, blocks, scaling, platforms];
 
 /** The study of a name; throws a UserError with the nearest one for an unknown name. */
 export function studyNamed(name: string): Study {

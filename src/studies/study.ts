@@ -4,6 +4,7 @@
  */
 import type { Device } from '../bench/device.ts';
 import type { Measurement } from '../bench/measure.ts';
+import type { Layer, LayerTime } from '../bench/predict/layers.ts';
 import type { Protocol } from '../bench/protocol.ts';
 import type { Row } from '../bench/results/columns.ts';
 import type { RuntimeKey } from '../bench/runtimes.ts';
@@ -117,6 +118,8 @@ export interface StudyContext {
    * throws a UserError.
    */
   measure(candidates: readonly Candidate[], options?: MeasureWish): Promise<Measured>;
+  /** Times layers one by one on the wasm engine, one thread; undefined where that engine does not run. */
+  readonly timeLayers?: (layers: readonly Layer[]) => Promise<readonly LayerTime[]>;
   /** Says what is being done, beside what `measure` says by itself. */
   progress(done: number, total: number, what: string): void;
   readonly signal?: AbortSignal;

@@ -102,13 +102,15 @@ test('timing finds what each layer takes, without the call, and their sum is the
   expect(heard.at(-1)).toBe(`${distinct}/${distinct}`);
   for (const { layer, mean } of times.slice(1)) expect(mean).toBeCloseTo(0.1 + layer.macs / 1e5, 6);
   const whole = 3 + layers.reduce((sum, { nodes: [node] }) => sum + said.get(node.name)!, 0);
-  const { milliseconds, interval, measured, unknown } = predictLatency(layers, layerTable(times));
+  const { milliseconds, interval, measured, unknown, kinds } = predictLatency(layers, layerTable(times));
   expect(milliseconds).toBeCloseTo(whole, 6);
   expect([measured, unknown]).toEqual([1, []]);
   expect(interval[0] <= milliseconds && milliseconds <= interval[1]).toBe(true);
+  expect(kinds.reduce((sum, one) => sum + one.milliseconds, 0)).toBeCloseTo(whole, 6);
+  expect(kinds.reduce((sum, one) => sum + one.layers, 0)).toBe(layers.length);
 });
 
-test('a layer that was not measured is estimated by its like; one of an unknown kind is named', () => {
+test('a layer that was not measured is estimated by its like; one of an unknown kind after others, and is named', () => {
   const sizes = [32, 48, 64, 96, 128];
   const all = sizes.map((size) => layersOf(...fused(TINY, size)));
   // A device that does 1 Gmac/s.
@@ -124,5 +126,28 @@ test('a layer that was not measured is estimated by its like; one of an unknown 
   expect(unknown).toEqual([]);
   const bare = predictLatency(all[0]!, layerTable([time(all[0]![1]!)]));
   expect(bare.unknown).toContain('Gemm [1,64] → [1,5]');
+  // On a device of one speed even other kinds tell the time.
+  expect(bare.milliseconds).toBeCloseTo(
+    all[0]!.reduce((sum, layer) => sum + time(layer).mean, 0),
+    6,
+  );
   expect(predictLatency([], new Map())).toMatchObject({ milliseconds: 0, measured: 1 });
+});
+
+test('a kind that nobody measured is estimated by its class before anything else', () => {
+  const layer = { inputs: [], params: {}, nodes: [{}] as never };
+  const work = { macs: 8e6, bytes: 1e6 };
+  const time = (kind: string, mean: number): LayerTime => ({
+    ...{ layer: { key: kind, kind, ...work }, mean, interval: [mean, mean] },
+  });
+  const table = layerTable([time('Conv 3x3 depthwise s1', 5), time('Conv 1x1 s1', 2), time('Swish', 9)]);
+  for (const [kind, mean] of [
+    ['Conv 5x5 depthwise s2', 5],
+    ['MatMul', 2],
+    ['HardSwish', 9],
+  ] as const) {
+    const { milliseconds, unknown } = predictLatency([{ ...layer, key: `${kind} new`, kind, ...work }], table);
+    expect(milliseconds).toBeCloseTo(mean, 9);
+    expect(unknown).toEqual([`${kind} new`]);
+  }
 });

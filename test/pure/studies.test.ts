@@ -59,7 +59,9 @@ describe.each(STUDIES.map((study) => [study.name, study] as const))('%s', (_, st
         return context.measure(candidates, wish);
       },
     });
-    expect(asked).toEqual(nets);
+    // A study may measure more than networks that can be chosen, e.g. parts of them.
+    const choice = study.nets();
+    expect(asked.filter((name) => choice.includes(name))).toEqual(nets);
     expect(breaks(result)).toEqual([]);
     const wrong = study.run(syntheticContext({ nets: [`${nets[0]}x`] }));
     await expect(wrong).rejects.toMatchObject({ hint: expect.stringContaining(`Did you mean ${nets[0]}?`) });

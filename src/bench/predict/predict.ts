@@ -4,6 +4,13 @@
  */
 import { type Layer, type LayerTime, workOf } from './layers.ts';
 
+/** All layers of one kind together. */
+export interface KindShare {
+  readonly kind: string;
+  readonly layers: number;
+  readonly milliseconds: number;
+}
+
 export interface LatencyPrediction {
   readonly milliseconds: number;
   /** 95 % interval from the intervals of the layers that were measured; what is estimated has none. */
@@ -11,8 +18,10 @@ export interface LatencyPrediction {
   readonly layers: number;
   /** Share of the predicted time that comes from measured layers; the rest is estimated by their like. */
   readonly measured: number;
-  /** Layers for which nothing of their kind was measured: they count as nothing. */
+  /** Layers of whose kind nothing was measured: estimated by other kinds, roughly; with an empty table they count as nothing. */
   readonly unknown: readonly string[];
+  /** Where the time goes, the most first. */
+  readonly kinds: readonly KindShare[];
 }
 
 /** Layer times of one device, looked up by key. */
@@ -26,13 +35,27 @@ export function layerTable(times: readonly LayerTime[]): LayerTable {
 /** How many measured layers an estimate is made of. */
 const NEIGHBORS = 3;
 
+/** What bounds layers of a kind: products (the arithmetic), depthwise windows (both), or one pass over memory. */
+function classOf(kind: string): 'depthwise' | 'product' | 'pass' {
+  if (kind.includes('depthwise')) return 'depthwise';
+  return /^(Conv|Gemm|MatMul)/.test(kind) ? 'product' : 'pass';
+}
+
+/** The measured layers that are most like one of this kind: of the kind itself, else of its class, else all. */
+function likeOf(kind: string, table: LayerTable): readonly LayerTime[] {
+  const all = [...table.values()].filter(({ mean }) => mean > 0);
+  const same = all.filter(({ layer }) => layer.kind === kind);
+  if (same.length > 0) return same;
+  const alike = all.filter(({ layer }) => classOf(layer.kind) === classOf(kind));
+  return alike.length > 0 ? alike : all;
+}
+
 /** Milliseconds of a layer that was not measured: those of its like by size, scaled by the work; undefined if there are none. */
-function estimate(layer: Layer, table: LayerTable): number | undefined {
-  const like = [...table.values()].filter((time) => time.layer.kind === layer.kind && time.mean > 0);
+function estimate(layer: Layer, like: readonly LayerTime[]): number | undefined {
   if (like.length === 0) return undefined;
   const distance = ({ layer: other }: LayerTime): number =>
     Math.abs(Math.log(workOf(other) / workOf(layer))) + Math.abs(Math.log(other.bytes / layer.bytes));
-  const nearest = like.sort((a, b) => distance(a) - distance(b)).slice(0, NEIGHBORS);
+  const nearest = like.toSorted((a, b) => distance(a) - distance(b)).slice(0, NEIGHBORS);
   const weights = nearest.map((time) => 1 / (0.05 + distance(time)));
   const rate = nearest.reduce((sum, time, i) => sum + weights[i]! * Math.log(time.mean / workOf(time.layer)), 0);
   return workOf(layer) * Math.exp(rate / weights.reduce((a, b) => a + b, 0));
@@ -42,14 +65,23 @@ function estimate(layer: Layer, table: LayerTable): number | undefined {
 export function predictLatency(layers: readonly Layer[], table: LayerTable): LatencyPrediction {
   let [milliseconds, known, variance] = [0, 0, 0];
   const unknown: string[] = [];
+  const kinds = new Map<string, KindShare>();
+  const estimates = new Map<string, number | undefined>();
   for (const layer of layers) {
-    const time = table.get(layer.key);
-    const mean = time?.mean ?? estimate(layer, table);
-    if (mean === undefined) unknown.push(layer.key);
-    milliseconds += mean ?? 0;
-    if (!time) continue;
-    known += time.mean;
-    variance += ((time.interval[1] - time.interval[0]) / 2) ** 2;
+    const { key, kind } = layer;
+    const time = table.get(key);
+    if (!time) {
+      const like = likeOf(kind, table);
+      if (!estimates.has(key)) estimates.set(key, estimate(layer, like));
+      if (like[0]?.layer.kind !== kind) unknown.push(key);
+    } else {
+      known += time.mean;
+      variance += ((time.interval[1] - time.interval[0]) / 2) ** 2;
+    }
+    const mean = time?.mean ?? estimates.get(key) ?? 0;
+    milliseconds += mean;
+    const share = kinds.get(kind) ?? { kind, layers: 0, milliseconds: 0 };
+    kinds.set(kind, { kind, layers: share.layers + 1, milliseconds: share.milliseconds + mean });
   }
   const half = Math.sqrt(variance);
   return {
@@ -58,5 +90,6 @@ export function predictLatency(layers: readonly Layer[], table: LayerTable): Lat
     layers: layers.length,
     measured: milliseconds > 0 ? known / milliseconds : 1,
     unknown,
+    kinds: [...kinds.values()].toSorted((a, b) => b.milliseconds - a.milliseconds),
   };
 }

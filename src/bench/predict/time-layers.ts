@@ -17,7 +17,7 @@ export const LAYER_PROTOCOL: Protocol = shortProtocol(10, 10);
 /** Copies beside the one that every run has; more of them for small layers, whose time drowns in that of the call. */
 function extraCopies({ macs, bytes }: Layer): number {
   const heavy = Math.max(macs / 2e6, bytes / 8e6);
-  return Math.max(4, Math.min(24, Math.round(8 / heavy)));
+  return Math.max(2, Math.min(24, Math.round(8 / heavy)));
 }
 
 export interface TimeLayersOptions {

@@ -1,12 +1,10 @@
 /** `mobileone bench MODEL --predict`: the sum of layer times against the measured whole. */
 import { describeDevice } from '../../bench/device-node.ts';
 import { measure, programSubject } from '../../bench/measure.ts';
-import { type LayerTime, layersOf } from '../../bench/predict/layers.ts';
+import { knownTimes } from '../../bench/predict/known-times-node.ts';
+import { layersOf } from '../../bench/predict/layers.ts';
 import { layerTable, predictLatency } from '../../bench/predict/predict.ts';
-import { LAYER_PROTOCOL, timeLayers } from '../../bench/predict/time-layers.ts';
-import { protocolHash } from '../../bench/protocol.ts';
-import { layerRows, type Row } from '../../bench/results/columns.ts';
-import { makeSession, randomHex } from '../../bench/results/session.ts';
+import { makeSession } from '../../bench/results/session.ts';
 import { openResults, resultsFolder } from '../../bench/results/store-node.ts';
 import { UserError } from '../../core/errors.ts';
 import { firstOf, unsupportedNodes } from '../../engine/engine.ts';
@@ -16,15 +14,7 @@ import { openEngine } from '../open-engine.ts';
 import { countProgress } from '../progress.ts';
 import { type BenchFlags, openBench, protocolOf, threadCounts } from './flags.ts';
 import { keepSession } from './measure-here.ts';
-import { doubtLines, headLines, ms } from './text.ts';
-
-const timeOf = (row: Row): LayerTime => ({
-  layer: {
-    ...{ key: String(row.layer), kind: String(row.kind), macs: row.macs as number, bytes: row.bytes as number },
-  },
-  mean: row.mean_ms as number,
-  interval: [row.low_ms as number, row.high_ms as number],
-});
+import { doubtLines, headLines, kindLines, ms } from './text.ts';
 
 /** Predicts a model's latency here from the layers of the store, timing those it lacks, and measures how wrong that is. */
 export async function predictHere(io: Io, target: string, flags: BenchFlags): Promise<number> {
@@ -40,33 +30,21 @@ export async function predictHere(io: Io, target: string, flags: BenchFlags): Pr
       `Measure it in ONNX Runtime: mobileone bench ${target} --runtime ort-node.`,
     );
   const device = describeDevice();
-  const on = { device, engine: engine.capabilities().description, threads, protocol: protocolHash(LAYER_PROTOCOL) };
-  const results = openResults(resultsFolder(io.env));
-  const { rows } = await results.read('layers');
-  const known = rows
-    .filter(
-      (row) =>
-        row.machine === device.machine &&
-        row.engine === on.engine &&
-        row.threads === threads &&
-        row.protocol === on.protocol,
-    )
-    .map(timeOf);
   const layers = layersOf(graph, dims);
-  const beforehand = predictLatency(layers, layerTable(known));
-  const missing = layers.filter(({ key }) => !layerTable(known).has(key));
   const show = countProgress(io, flags.json === true);
-  const onLayer = (done: number, total: number): void => show(done, total, 'timing layers');
-  const times = await timeLayers(engine, missing, { threads, onLayer });
-  if (flags.save) await results.append('layers', layerRows(randomHex(8), times, on));
-  const prediction = predictLatency(layers, layerTable([...known, ...times]));
+  const { known, timed } = await knownTimes(engine, layers, {
+    ...{ device, threads, results: openResults(resultsFolder(io.env)), save: flags.save },
+    onLayer: (done, total) => show(done, total, 'timing layers'),
+  });
+  const beforehand = predictLatency(layers, layerTable(known));
+  const prediction = predictLatency(layers, layerTable([...known, ...timed]));
   const subject = programSubject('fused', engine, { graph, state }, { dims, threads, feeds });
   const measurements = await measure([subject], protocol, { onRound: (done, total) => show(done, total, 'rounds') });
   const [measured] = measurements;
   const error = prediction.milliseconds / measured!.mean - 1;
   const session = makeSession({ model, protocol, device, measurements });
   if (flags.json) {
-    const answer = { ...session, prediction, error, beforehand, layers: { known: known.length, timed: times.length } };
+    const answer = { ...session, prediction, error, beforehand, layers: { known: known.length, timed: timed.length } };
     io.out(JSON.stringify(answer));
   } else {
     const percent = (share: number): string => `${share >= 0 ? '+' : ''}${(100 * share).toFixed(1)} %`;
@@ -76,14 +54,14 @@ export async function predictHere(io: Io, target: string, flags: BenchFlags): Pr
     );
     io.out(`measured   ${ms(measured!.mean)} ms  (95 %: ${ms(measured!.interval[0])} – ${ms(measured!.interval[1])})`);
     io.out(`error      ${percent(error)}`);
-    const lacking =
-      beforehand.unknown.length > 0 ? `, without ${beforehand.unknown.length} layers unlike any known one` : '';
+    const unlike =
+      beforehand.unknown.length > 0 ? `, ${beforehand.unknown.length} layers roughly, after other kinds` : '';
     io.out(
-      missing.length === 0
+      timed.length === 0
         ? 'Every layer was in the table of this machine already.'
-        : `${times.length} shapes of layers were timed for it${beforehand.milliseconds > 0 ? `; from the ${known.length} known before, ${ms(beforehand.milliseconds)} ms were predicted (${percent(beforehand.milliseconds / measured!.mean - 1)}${lacking})` : ''}.`,
+        : `${timed.length} shapes of layers were timed for it${beforehand.milliseconds > 0 ? `; from the ${known.length} known before, ${ms(beforehand.milliseconds)} ms were predicted (${percent(beforehand.milliseconds / measured!.mean - 1)}${unlike})` : ''}.`,
     );
-    for (const line of doubtLines(measurements)) io.out(line);
+    for (const line of ['', ...kindLines(prediction), ...doubtLines(measurements)]) io.out(line);
   }
   await keepSession(io, session, flags);
   return EXIT.ok;

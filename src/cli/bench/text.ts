@@ -1,6 +1,7 @@
 /** What `mobileone bench` prints. */
 import type { Device } from '../../bench/device.ts';
 import type { Measurement } from '../../bench/measure.ts';
+import type { LatencyPrediction } from '../../bench/predict/predict.ts';
 import { protocolText } from '../../bench/protocol.ts';
 import type { Session } from '../../bench/results/session.ts';
 import { type Soak, soakText } from '../../bench/soak.ts';
@@ -56,6 +57,25 @@ export const named = ({ name, key, threads }: Pick<Measurement, 'name' | 'key' |
 
 /** Outputs that differ by more than this, relative to the largest, are another model's. */
 const SAME = 1e-3;
+
+/** Kinds of layers that are shown; the others are summed up. */
+const KINDS = 8;
+
+/** Where the predicted time goes, by kind of layer. */
+export function kindLines({ kinds, milliseconds }: Pick<LatencyPrediction, 'kinds' | 'milliseconds'>): string[] {
+  const rest = kinds.slice(KINDS);
+  const others = {
+    kind: `${rest.length} other kinds`,
+    layers: rest.reduce((sum, { layers }) => sum + layers, 0),
+    milliseconds: rest.reduce((sum, one) => sum + one.milliseconds, 0),
+  };
+  const shown = rest.length > 1 ? [...kinds.slice(0, KINDS), others] : kinds;
+  const rows = shown.map((one) => [
+    ...[one.kind, String(one.layers), ms(one.milliseconds)],
+    `${((100 * one.milliseconds) / milliseconds || 0).toFixed(1)} %`,
+  ]);
+  return textTable([['layers', 'number', 'ms', 'share'], ...rows]);
+}
 
 /** What should make one doubt results. */
 export function doubtLines(results: readonly Measurement[]): string[] {

@@ -40,14 +40,15 @@ export async function studyCommand(
   const minutes = minutesOf(flags.minutes);
   const runtimes = flags.runtime === undefined ? undefined : parseRuntimes(flags.runtime);
   const threads = threadCounts(flags.threads);
-  const table = nodeRuntimes({ wide: wideOf(flags.wide) });
+  const wide = wideOf(flags.wide);
+  const table = nodeRuntimes({ wide });
   await checkStudyFolder(out, study.name);
   const show = shareProgress(io, flags.json === true);
   const stop = new AbortController();
   const release = io.onInterrupt((count) => (count > 1 ? io.quit(EXIT.interrupted) : stop.abort()));
   try {
     const record = await runStudy(study, {
-      ...{ quick: flags.quick === true, threads, table, resume: flags.resume === true, signal: stop.signal },
+      ...{ quick: flags.quick === true, threads, table, wide, resume: flags.resume === true, signal: stop.signal },
       ...(runtimes ? { runtimes } : {}),
       ...(flags.nets ? { nets: flags.nets.split(',').map((net) => net.trim()) } : {}),
       ...(minutes === undefined ? {} : { minutes }),
