@@ -4,7 +4,7 @@ import { shortProtocol } from '../src/bench/protocol.ts';
 import type { RuntimeKey } from '../src/bench/runtimes.ts';
 import { hashText, random } from '../src/core/random.ts';
 import { bind } from '../src/graph/bind.ts';
-import { cost } from '../src/graph/cost.ts';
+import { type Cost, cost } from '../src/graph/cost.ts';
 import { fuseGraph } from '../src/graph/passes/fuse.ts';
 import type { Candidate, StudyContext, Timed } from '../src/studies/study.ts';
 
@@ -13,6 +13,16 @@ const SPEEDS: Readonly<Partial<Record<RuntimeKey, readonly [macs: number, bytes:
   wasm: [0.02, 0.1],
   'ort-node': [0.01, 0.05],
 };
+
+const known = new Map<string, Cost>();
+
+/** Counts of a candidate; networks of the same name are the same. */
+function countsOf({ name, build }: Candidate, size: number, batch: number): Cost {
+  const key = `${name} ${size} ${batch}`;
+  const counts = known.get(key) ?? cost(bind(fuseGraph(build()), { N: batch, H: size, W: size }));
+  known.set(key, counts);
+  return counts;
+}
 
 /** The time of a candidate on a runtime, with some noise that is always the same. */
 export function syntheticTime(
@@ -23,7 +33,7 @@ export function syntheticTime(
   const speed = SPEEDS[runtime];
   if (!speed) return undefined;
   const { name, size = 224, batch = 1 } = candidate;
-  const counts = cost(bind(fuseGraph(candidate.build()), { N: batch, H: size, W: size }));
+  const counts = countsOf(candidate, size, batch);
   const rng = random(hashText(name), hashText(runtime), threads);
   const mean =
     ((speed[0] * counts.macs + speed[1] * counts.activationBytes) / 1e6 / threads) * (1 + 0.1 * rng.uniform());

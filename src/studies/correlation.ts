@@ -11,6 +11,7 @@ import {
 } from './correlation-tables.ts';
 import { METRIC_NAMES, METRICS, type MetricName, type Metrics } from './metrics.ts';
 import { TABLE_1, TABLE_9 } from './paper.ts';
+import { refusalNotes } from './refusals.ts';
 import { latencyTable, type MeasuredSide, sidesHere, sidesKept } from './sides.ts';
 import { type RankCorrelation, spearman } from './statistics.ts';
 import type { Section, Study, StudyContext, StudyResult } from './study.ts';
@@ -58,6 +59,7 @@ async function run(context: StudyContext): Promise<StudyResult> {
         ({ title, rows }) =>
           `${title}: ${countText(rows.length, 'network')} could be measured, too few for a correlation.`,
       ),
+    ...refusalNotes(measured.refused, names.length),
     ...measured.notes,
   ];
   if (!main)

@@ -41,7 +41,7 @@ export function protocolFor(
   seconds: number,
   runSeconds: number,
 ): { readonly protocol: Protocol; readonly over?: number } {
-  const runs = seconds / Math.max(runSeconds, 1e-6);
+  const runs = Math.max(0, seconds) / Math.max(runSeconds, 1e-6);
   const { rounds: full, runsPerRound, warmup } = MODEL_BENCH;
   if (runs >= full * runsPerRound + warmup) return { protocol: MODEL_BENCH };
   const [, rounds] = ROUNDS.find(([least]) => runs >= least)!;

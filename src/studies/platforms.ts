@@ -11,6 +11,7 @@ import {
   PAPER_COLUMNS,
   type PaperColumn,
 } from './platform-tables.ts';
+import { refusalNotes } from './refusals.ts';
 import { latencyTable, type MeasuredSide, sidesHere, sidesKept } from './sides.ts';
 import { paretoFront, type RankCorrelation, spearman } from './statistics.ts';
 import type { Section, Study, StudyContext, StudyResult } from './study.ts';
@@ -42,7 +43,7 @@ async function run(context: StudyContext): Promise<StudyResult> {
   const compared = sides.map(compare);
   const notes = [
     ...(quick ? [`Only ${names.length} of the ${every.length} networks of the zoo, for quickness.`] : []),
-    ...refusalNotes(measured.refused),
+    ...refusalNotes(measured.refused, names.length),
     'Accuracies are the published ones, not measured here; the latencies are of the same architectures with random weights.',
     ...measured.notes,
   ];
@@ -147,23 +148,3 @@ const COLUMN_TEXT: Readonly<Record<PaperColumn, string>> = {
   cpu: 'Xeon CPU',
   gpu: 'RTX 2080 Ti',
 };
-
-/** What could not be measured: a sentence for each reason. */
-export function refusalNotes(
-  refused: readonly {
-    readonly name: string;
-    readonly runtime: string;
-    readonly threads: number;
-    readonly reason: string;
-  }[],
-): string[] {
-  const byReason = new Map<string, string[]>();
-  for (const { name, runtime, threads, reason } of refused) {
-    const key = `${runtime}, ${countText(threads, 'thread')}\n${reason}`;
-    byReason.set(key, [...(byReason.get(key) ?? []), name]);
-  }
-  return [...byReason].map(([key, names]) => {
-    const [where, reason] = key.split('\n');
-    return `Not measured on ${where}: ${listText(names)} (${reason!.replace(/\.$/, '')}).`;
-  });
-}

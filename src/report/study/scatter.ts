@@ -44,7 +44,13 @@ export function scatterSpec(figure: Scatter): TopLevelSpec {
     {
       ...{ width: WIDTH, height: HEIGHT, lineHeight: FONT + 3 },
       widthOf: (text) => textWidth(text, { fontSize: FONT, fontWeight: 600 }) + 3,
-      obstacles: [front, trend].flatMap((line) => line.slice(1).flatMap((to, i) => bits(line[i]!, to, place))),
+      obstacles: [
+        ...[front, trend].flatMap((line) => line.slice(1).flatMap((to, i) => bits(line[i]!, to, place))),
+        ...points.flatMap(({ x, y, xInterval: [left, right] = [x, x], yInterval: [low, high] = [y, y] }) => [
+          ...bits({ x: left, y }, { x: right, y }, place),
+          ...bits({ x, y: low }, { x, y: high }, place),
+        ]),
+      ],
     },
   );
   const enc = (x: string, y: string): object => ({
