@@ -12,6 +12,7 @@ import {
   ratioBars,
 } from './activation-tables.ts';
 import { wantedOf } from './candidates.ts';
+import { refusalNotes } from './platforms.ts';
 import { latencyTable, sidesHere } from './sides.ts';
 import { spearman } from './statistics.ts';
 import type { Candidate, Section, Study, StudyContext, StudyResult } from './study.ts';
@@ -55,6 +56,7 @@ async function run(context: StudyContext): Promise<StudyResult> {
     'The thirty layers of the paper are not published. Those measured here are ours (`src/models/zoo/thirty-layers.ts`), so ratios are to be compared with the paper, not milliseconds.',
     'Runtimes join ReLU to the convolution before it, and some of them other activations too; what is not joined goes over all values once more. Graphs are measured as runtimes take them, which is what an app gets.',
     ...(context.quick && !context.nets ? ["Only the paper's seven activations, for quickness."] : []),
+    ...refusalNotes(measured.refused),
     ...compared.flatMap(againNote),
     ...measured.notes,
   ];

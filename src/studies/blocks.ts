@@ -19,6 +19,7 @@ import {
 } from './block-tables.ts';
 import { wantedOf } from './candidates.ts';
 import { type Estimate, sign } from './in-turn.ts';
+import { refusalNotes } from './platforms.ts';
 import { latencyTable, sidesHere } from './sides.ts';
 import type { Candidate, Section, Study, StudyContext, StudyResult } from './study.ts';
 import { listText, msText } from './words.ts';
@@ -63,6 +64,7 @@ async function run(context: StudyContext): Promise<StudyResult> {
           'How an addition fares with threads is not seen: only one number of threads was measured. `--threads 1,2` measures both.',
         ]
       : []),
+    ...refusalNotes(measured.refused),
     ...measured.notes,
   ];
   if (all.length === 0)
