@@ -12,7 +12,7 @@ import {
   ratioBars,
 } from './activation-tables.ts';
 import { wantedOf } from './candidates.ts';
-import { refusalNotes } from './platforms.ts';
+import { refusalNotes } from './refusals.ts';
 import { latencyTable, sidesHere } from './sides.ts';
 import { spearman } from './statistics.ts';
 import type { Candidate, Section, Study, StudyContext, StudyResult } from './study.ts';
@@ -49,14 +49,15 @@ function candidatesOf({ quick, nets }: StudyContext): Candidate[] {
 }
 
 async function run(context: StudyContext): Promise<StudyResult> {
-  const measured = await context.measure(candidatesOf(context));
+  const candidates = candidatesOf(context);
+  const measured = await context.measure(candidates);
   const sides = sidesHere(measured);
   const compared = sides.flatMap((side) => activatedOf(side) ?? []);
   const notes = [
     'The thirty layers of the paper are not published. Those measured here are ours (`src/models/zoo/thirty-layers.ts`), so ratios are to be compared with the paper, not milliseconds.',
     'Runtimes join ReLU to the convolution before it, and some of them other activations too; what is not joined goes over all values once more. Graphs are measured as runtimes take them, which is what an app gets.',
     ...(context.quick && !context.nets ? ["Only the paper's seven activations, for quickness."] : []),
-    ...refusalNotes(measured.refused),
+    ...refusalNotes(measured.refused, candidates.length),
     ...compared.flatMap(againNote),
     ...measured.notes,
   ];

@@ -205,8 +205,7 @@ const percentOf = (value: number, base: number): string => `${((100 * value) / b
 
 /** `add 5.0 %`, `take 1.2 % off`, or that neither can be told. */
 export function costText(more: Estimate, { mean }: Timed): string {
-  const [low, high] = more.interval.map((end) => percentOf(end, mean)) as [string, string];
-  if (sign(more) === 0) return `add nothing that can be told (95 %: ${low} to ${high})`;
+  if (sign(more) === 0) return 'add nothing that can be told';
   return more.value > 0 ? `add ${percentOf(more.value, mean)}` : `take ${percentOf(-more.value, mean)} off`;
 }
 
@@ -251,7 +250,8 @@ export function partStack(all: readonly Blocks[]): Stack {
       sign(parts[most]) > 0
         ? `The dearest part of ten squeeze-and-excites on ${side.title}: ${PART_TITLES[most]}, ${msText(parts[most].value)} ms`
         : `Which part of squeeze-and-excite is the dearest on ${side.title} can not be told`,
-    subtitle: 'Milliseconds of ten, each part added to the one before it',
+    subtitle:
+      'Milliseconds of ten, each part added to the one before it; parts below nothing, which noise makes, are left out',
     axis: { title: 'longer than without', unit: 'ms' },
     parts: names.map((name) => PART_TITLES[name]),
     stacks: shown.map((one) => ({

@@ -19,7 +19,7 @@ import {
 } from './block-tables.ts';
 import { wantedOf } from './candidates.ts';
 import { type Estimate, sign } from './in-turn.ts';
-import { refusalNotes } from './platforms.ts';
+import { refusalNotes } from './refusals.ts';
 import { latencyTable, sidesHere } from './sides.ts';
 import type { Candidate, Section, Study, StudyContext, StudyResult } from './study.ts';
 import { listText, msText } from './words.ts';
@@ -46,7 +46,8 @@ function candidatesOf({ nets }: StudyContext): Candidate[] {
 }
 
 async function run(context: StudyContext): Promise<StudyResult> {
-  const measured = await context.measure(candidatesOf(context));
+  const candidates = candidatesOf(context);
+  const measured = await context.measure(candidates);
   const sides = sidesHere(measured);
   const all = sides.flatMap((side) => blocksOf(side) ?? []).filter(({ rows }) => rows.length > 0);
   const table = latencyTable(sides, measured.refused);
@@ -64,7 +65,7 @@ async function run(context: StudyContext): Promise<StudyResult> {
           'How an addition fares with threads is not seen: only one number of threads was measured. `--threads 1,2` measures both.',
         ]
       : []),
-    ...refusalNotes(measured.refused),
+    ...refusalNotes(measured.refused, candidates.length),
     ...measured.notes,
   ];
   if (all.length === 0)

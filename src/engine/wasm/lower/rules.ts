@@ -10,9 +10,7 @@ import { alias, elementwise, INFERENCE_RULES, type Rules } from './inference-rul
 import { lowerConvGrad, lowerLinearGrad } from './linear.ts';
 import { lowerAccumulateGrad, lowerAdamW, lowerClipGradNorm, lowerEma, lowerSgd } from './update.ts';
 
-export const RULES: Rules = {
-  ...INFERENCE_RULES,
-  ...BASELINE_RULES,
+const TRAINING_RULES: Rules = {
   RepConv: (context, node) => {
     if (node.attrs.groups > 1) lowerDepthwiseForward(context, node);
     else if (prefersExplicit(context, node)) lowerExplicitForward(context, node);
@@ -119,3 +117,6 @@ export const RULES: Rules = {
   AdamW: lowerAdamW,
   Ema: lowerEma,
 };
+
+/** Without spreading, which bundlers keep with all that is spread, in pages too, which need the first table only. */
+export const RULES: Rules = /* @__PURE__ */ Object.assign({}, INFERENCE_RULES, BASELINE_RULES, TRAINING_RULES);
