@@ -92,8 +92,10 @@ describe('networks', () => {
 it('compares in turn what was measured in turn', () => {
   const [a, b] = [timed('a', 5), timed('b', 3)];
   expect(difference(a, b)).toEqual({ mean: 2, interval: [expect.closeTo(2, 9), expect.closeTo(2, 9)] });
-  const apart = difference(a, timed('b', 3, 11)).interval;
-  expect(apart[1] - 2).toBeCloseTo(Math.hypot(0.05, 0.03), 9);
+  // In the other group the machine was a tenth slower.
+  const apart = difference(a, timed('b', 3.3, 11));
+  expect(apart.mean).toBeCloseTo(2, 9);
+  expect(apart.interval[1] - 2).toBeCloseTo(Math.hypot(0.05, 0.03), 9);
 });
 
 it('finds the times of parts, blocks and branches that were put in', async () => {
