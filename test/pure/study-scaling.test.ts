@@ -75,7 +75,7 @@ describe('networks', () => {
       const graph = withBranches(S0, k).build();
       expect(sameLayers(graph, ZOO[S0]!.build())).toBe(true);
       const conv = measuredGraph(withBranches(S0, k)).nodes.filter(({ kind }) => kind === 'Conv').length;
-      // 21 blocks of two layers, of which 8 have neither scale nor skip: the pointwise ones that change the channels.
+      // 21 blocks of two layers; the pointwise ones that change the channels have neither scale nor skip.
       const bare = graph.nodes.filter(
         (node) => node.kind === 'RepConv' && !node.attrs.scale && !node.attrs.skip,
       ).length;
