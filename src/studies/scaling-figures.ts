@@ -35,9 +35,11 @@ export function partStack({ parts, main }: Found, of: 'ms' | 'share'): Stack {
     title:
       of === 'share'
         ? same
-          ? `${PARTS[tops[0]!.part]![0]!.toUpperCase()}${PARTS[tops[0]!.part]!.slice(1)}, at ${sideOf(tops[0]!.part)} px, takes the most of every variant: ${range}`
+          ? `${PARTS[tops[0]!.part]![0]!.toUpperCase()}${PARTS[tops[0]!.part]!.slice(1)}, at ${sideOf(tops[0]!.part)} px, takes the most of ${nets.length > 1 ? 'every variant' : titleOf(nets[0]!)}: ${range}`
           : `The part that takes most is ${tops.map(({ net, part }) => `${PARTS[part]} in ${titleOf(net).replace('MobileOne-', '')}`).join(', ')}`
-        : `From ${titleOf(nets[0]!)} to ${titleOf(nets.at(-1)!)} the time grows ${(wholes.at(-1)! / wholes[0]!).toFixed(1)} times`,
+        : nets.length > 1
+          ? `From ${titleOf(nets[0]!)} to ${titleOf(nets.at(-1)!)} the time grows ${(wholes.at(-1)! / wholes[0]!).toFixed(1)} times`
+          : `${titleOf(nets[0]!)} takes ${msText(wholes[0]!)} ms`,
     subtitle: subtitleOf(main),
     axis: of === 'ms' ? { title: 'time', unit: 'ms' } : { title: 'share of the time', unit: '%' },
     parts: PARTS,

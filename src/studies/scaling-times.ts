@@ -37,18 +37,25 @@ export function timedOn({ rows }: Pick<Measured, 'rows'>, side: Side, name: stri
 
 const halfOf = ({ interval: [low, high] }: Pick<Timed, 'interval'>): number => (high - low) / 2;
 
+/** How much slower the machine was in one's group than in the other's, as the reference network tells. */
+export function drift(one: Timed, other: Timed): number {
+  const ratio = one.reference / other.reference;
+  return Number.isFinite(ratio) ? ratio : 1;
+}
+
 /**
- * How much longer one takes than the other. What was measured in turn (in one group, with one reference) is compared round by round;
- * of others the intervals add up as those of independent means.
+ * How much longer one takes than the other. What was measured in turn (in one group, with one reference) is compared round by round.
+ * Of different groups the second is converted to the pace of the first, and intervals add up as those of independent means.
  */
 export function difference(more: Timed, less: Timed): Estimate {
-  const mean = more.mean - less.mean;
+  const pace = drift(more, less);
+  const mean = more.mean - pace * less.mean;
   const n = more.roundMeans.length;
   const inTurn = n > 2 && n === less.roundMeans.length && more.reference === less.reference;
   const each = more.roundMeans.map((value, i) => value - less.roundMeans[i]!);
   const half = inTurn
     ? (tQuantile(n - 1) * deviation(each, average(each))) / Math.sqrt(n)
-    : Math.hypot(halfOf(more), halfOf(less));
+    : Math.hypot(halfOf(more), pace * halfOf(less));
   return { mean, interval: [mean - half, mean + half] };
 }
 

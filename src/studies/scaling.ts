@@ -1,6 +1,7 @@
 /** Where a MobileOne spends its time, why its blocks stand where they stand, and what fusing buys (paper §3.2, §3.3, Table 7). */
 import { VARIANTS } from '../models/mobileone.ts';
 import { countsOf, wantedOf, zooCandidate } from './candidates.ts';
+import { refusalNotes } from './refusals.ts';
 import { branchLines, kindStack, moveBars, paceLines, paceSides, partStack } from './scaling-figures.ts';
 import {
   changed,
@@ -18,6 +19,7 @@ import {
   type BranchTime,
   type ChangeTime,
   difference,
+  drift,
   type Found,
   type LayerOf,
   type PartTime,
@@ -113,6 +115,7 @@ async function run(context: StudyContext): Promise<StudyResult> {
       `The parts of a network are differences of networks that end after a stage and give one position of its output: feeding the image and preprocessing it are in the stem's part.`,
       ...uncertainNotes(parts),
       ...(timed ? [] : ['Single layers were not timed: the wasm engine is not at hand.']),
+      ...refusalNotes(measured.refused, candidates.length),
       ...measured.notes,
     ],
   };
@@ -152,7 +155,17 @@ function changesOf(measured: Measured, side: Side, net: string, changes: typeof 
     const other = timedOn(measured, side, withDepths(net, depths).name);
     if (!other) return [];
     const counts = { macs: other.macs - base.macs, params: other.params - base.params };
-    return [{ label, side, depths, whole: other.mean, base: base.mean, ...counts, ...difference(other, base) }];
+    return [
+      {
+        label,
+        side,
+        depths,
+        whole: other.mean,
+        base: drift(other, base) * base.mean,
+        ...counts,
+        ...difference(other, base),
+      },
+    ];
   });
 }
 
@@ -165,6 +178,6 @@ function formsOf(measured: Measured, side: Side, net: string, branches: readonly
     if (!form) return [];
     const { mean, interval, macs, params } = form;
     const { activationBytes } = countsOf(candidate);
-    return [{ side, k, mean, interval, macs, params, activationBytes, fused: fused.mean }];
+    return [{ side, k, mean, interval, macs, params, activationBytes, fused: drift(form, fused) * fused.mean }];
   });
 }
