@@ -5,7 +5,7 @@ import { type Cost, cost } from '../graph/cost.ts';
 import type { Graph } from '../graph/graph.ts';
 import { expandBranches } from '../graph/passes/branches.ts';
 import { fuseGraph } from '../graph/passes/fuse.ts';
-import { ZOO, type ZooNet } from '../models/zoo/registry.ts';
+import { ZOO } from '../models/zoo/registry.ts';
 import type { Candidate } from './study.ts';
 
 /** The network that is measured in every group, to tell how fast the machine was just then. */
@@ -19,7 +19,7 @@ export const QUICK_NETS: readonly string[] = [
 
 /** Side of the image that a network of the zoo is published for, in pixels. */
 export function zooSize(name: string): number {
-  return (ZOO[name] as ZooNet & { readonly size?: number }).size ?? 224;
+  return ZOO[name]!.size ?? 224;
 }
 
 /** A network of the zoo, fused, at the size it is published for. */
