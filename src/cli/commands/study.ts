@@ -57,7 +57,8 @@ export async function studyCommand(
       ...(flags.save ? { results: openResults(resultsFolder(io.env)) } : {}),
       onProgress: show,
       async write(record) {
-        made = await studyFiles(record, commandLine);
+        // Repeating it is to measure anew.
+        made = await studyFiles(record, commandLine.replace(' --resume', ''));
         await writeFolder(out, made.files);
       },
     });
