@@ -101,7 +101,7 @@ function findingOf(all: readonly Blocks[]): string {
     sign(between) === 0
       ? `What squeeze-and-excite takes beyond that, ${range(between)}, can not be told from nothing.`
       : sign(between) > 0
-        ? `What squeeze-and-excite takes beyond a skip connection, ${range(between)}, is not memory access: it is waiting and small layers.`
+        ? `What squeeze-and-excite takes beyond a skip connection, ${range(between)}, is not memory access: it is the reduction, small layers${main.side.threads > 1 ? ', and threads that wait' : ' and more operations'}.`
         : `Squeeze-and-excite takes less than a skip connection here: ${range(between)}.`;
   return `${first} ${second}`;
 }
@@ -131,7 +131,7 @@ function verdicts(all: readonly Blocks[], threaded: readonly Threaded[]): string
       ? 'on every runtime measured'
       : chosen.length
         ? `on ${listText(chosen.map(({ side }) => side.title))} only`
-        : 'on none of the runtimes measured';
+        : 'not shown on any runtime measured';
   const costs = (addition: 'skip' | 'se'): Blocks[] =>
     all.filter((one) => sign(excessOf(one, addition) ?? NOTHING) > 0);
   const waits = all.filter(({ synchronization }) => synchronization && sign(synchronization) > 0);

@@ -165,7 +165,7 @@ describe('blocks', () => {
   it('says what can not be told', async () => {
     const result = await on(blocks, () => 20);
     expect(result.finding).toContain('can not be told from nothing');
-    expect(textOf(result)).toContain('Squeeze-and-excite costs time**: on none of the runtimes measured');
+    expect(textOf(result)).toContain('Squeeze-and-excite costs time**: not shown on any runtime measured');
     expect(result.notes.join()).toContain('--threads 1,2');
   });
 });
