@@ -23,7 +23,7 @@ export interface MeasurerOptions extends Omit<GroupOptions, 'protocol'> {
   readonly onProtocol?: ((protocol: Protocol) => Promise<void>) | undefined;
 }
 
-/** Part of the time that is left that is planned for: runs one by one, as they are tried, are a little faster than many in turn. */
+/** Part of the time that is left that is planned for: with many networks in turn runs take a little longer than one by one, as they are tried. */
 const SHARE = 0.85;
 /** Times of the reference in different groups that differ by more are told. */
 const DRIFT = 0.05;

@@ -52,24 +52,31 @@ export function reasonOf(error: unknown): string {
 
 /** What a first try of a model on a side tells. */
 export interface Tried {
-  /** Of a run, roughly: the better of two after the first. */
+  /** Of a run on average, the first left out. */
   readonly seconds: number;
+  /** Of all runs. */
+  readonly spent: number;
   readonly outputs: ArrayLike<number> | undefined;
 }
+
+/** A try runs at least twice after the first run, then on until so many seconds are over or so many runs done. */
+const TRY = { runs: 2, seconds: 0.1, most: 10 } as const;
 
 /** Tries a model on a side. Throws what the runtime throws. */
 export async function tryOn({ loaded, threads }: Side, model: BenchModel): Promise<Tried> {
   await loaded.prepare?.(model);
   const program = await loaded.open(model, threads);
   try {
-    const timed = async (): Promise<Tried> => {
-      const began = performance.now();
-      const outputs = await program.run();
-      return { seconds: (performance.now() - began) / 1000, outputs };
-    };
-    const { seconds, outputs } = await timed();
-    const again = (await timed()).seconds;
-    return { seconds: seconds > 1 ? Math.min(seconds, again) : Math.min(again, (await timed()).seconds), outputs };
+    const began = performance.now();
+    const outputs = await program.run();
+    const first = performance.now();
+    const since = (): number => (performance.now() - first) / 1000;
+    let runs = 0;
+    while (runs < TRY.runs || (since() < TRY.seconds && runs < TRY.most)) {
+      await program.run();
+      runs++;
+    }
+    return { seconds: since() / runs, spent: (performance.now() - began) / 1000, outputs };
   } finally {
     await program.dispose();
   }

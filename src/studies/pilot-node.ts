@@ -55,9 +55,9 @@ export async function tryAll(
     for (const side of sides) {
       signal?.throwIfAborted();
       try {
-        const { seconds: run, outputs } = await tryOn(side, model);
+        const { seconds: run, spent, outputs } = await tryOn(side, model);
         seconds.set(keyOf(one, side), run);
-        runs += 3 * run;
+        runs += spent;
         if (expected && outputs && relativeDifference(outputs, expected) > SAME)
           notes.push(`${name} answers differently on ${side.key} than on the runtime before it.`);
         expected ??= outputs;

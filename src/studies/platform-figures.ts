@@ -18,7 +18,9 @@ export function frontScatter({ side, front }: Compared): Scatter {
     title:
       ours === 0
         ? `No MobileOne is on the front of ${countText(front.length, 'network')} on ${side.title}`
-        : `${ours} of the ${countText(front.length, 'network')} on the front are MobileOne${rest > 0 ? '' : ', all of it'} (${side.title})`,
+        : rest === 0
+          ? `The whole front is MobileOne: ${ours} of ${countText(side.rows.length, 'network')} (${side.title})`
+          : `${ours} of the ${countText(front.length, 'network')} on the front are MobileOne (${side.title})`,
     subtitle: `Published top-1 over latency of one image; ${countText(side.rows.length, 'network')}, ${side.device}, ${side.version}`,
     x: { title: 'latency', unit: 'ms', log: true },
     y: { title: 'top-1 on ImageNet, published', unit: '%' },

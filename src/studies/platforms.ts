@@ -89,7 +89,10 @@ const placeOf = ({ side }: Compared): string =>
 function findingOf(compared: readonly Compared[]): string {
   const everywhere = compared[0]!.front.filter((name) => compared.every(({ front }) => front.includes(name)));
   const counts = compared.map(({ front }) => [front.filter(isOurs).length, front.length] as const);
-  const shares = compared.map((one, i) => `${counts[i]![0]} of ${counts[i]![1]} on ${one.side.title}`);
+  const shares = compared.map(
+    ({ side }, i) =>
+      `${counts[i]![0]} of ${counts[i]![1]} on ${side.title} (${countText(side.rows.length, 'network')} measured)`,
+  );
   const first = `Of the networks on the Pareto front of accuracy and latency, MobileOne are ${listText(shares)}.`;
   const common =
     compared.length > 1
@@ -124,7 +127,7 @@ function sectionsOf(compared: readonly Compared[]): Section[] {
   return [
     {
       title: 'Which networks are worth their time',
-      text: `The front: networks than which none is both as fast and as accurate.\n\n${fronts.join('\n')}`,
+      text: `The front: networks than which none is both faster and more accurate, by the means; where intervals overlap, their order may be chance.\n\n${fronts.join('\n')}`,
       shows: [...compared.map(({ side }) => `front-${side.key}`), 'fronts'],
     },
     {

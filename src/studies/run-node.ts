@@ -30,6 +30,8 @@ export interface RunStudyOptions {
   readonly results?: Results;
   /** Goes on with a study that was ended: keeps its protocol and what it measured. Needs `results`. */
   readonly resume?: boolean;
+  /** Keeps what was found; only when that is done the study counts as finished, so that `resume` can repeat it without measuring. */
+  readonly write?: (record: StudyRecord) => Promise<void>;
   /** Runtimes other than those of this process; tests put their own here. */
   readonly table?: RuntimeTable;
   /** Vectors of the wasm engine that times single layers, as that of `table`; default `auto`. */
@@ -77,15 +79,17 @@ export async function runStudy(study: Study, options: RunStudyOptions = {}): Pro
     },
   };
   const result = await study.run(context);
-  if (results) await forgetUnfinished(results, study.name);
   const commit = await commitOf(dirname(fileURLToPath(import.meta.url)));
-  return {
+  const record: StudyRecord = {
     study: { name: study.name, title: study.title, question: study.question },
     ...{ result, time: new Date().toISOString(), seconds: (Date.now() - began.getTime()) / 1000, quick, device },
     runtimes: [...measured],
     ...(protocol ? { protocol } : {}),
     ...(commit ? { commit } : {}),
   };
+  await options.write?.(record);
+  if (results) await forgetUnfinished(results, study.name);
+  return record;
 }
 
 /** The commit of the checkout that this file is in; undefined for an installed package. */

@@ -103,6 +103,31 @@ it('the legend names the reference, and values below zero have a proper minus', 
   expect(text).toContain('minus a quarter');
 });
 
+it('an interval that reaches zero on a logarithmic axis is cut off, and a value of zero is refused', async () => {
+  const low = [0, 12] as const;
+  const logarithmic = { title: 'time', log: true } as const;
+  const figures: readonly Figure[] = [
+    {
+      ...{ kind: 'scatter', name: 'a', title: 'Cut off', x: logarithmic, y: logarithmic },
+      points: [{ label: 'point', x: 10, y: 10, xInterval: low, yInterval: low }],
+    },
+    {
+      kind: 'bars',
+      name: 'b',
+      title: 'Cut off',
+      axis: logarithmic,
+      bars: [{ label: 'bar', value: 10, interval: low }],
+    },
+    {
+      ...{ kind: 'lines', name: 'c', title: 'Cut off', x: logarithmic, y: logarithmic },
+      lines: [{ label: 'line', points: [1, 10].map((x) => ({ x, y: 10, yInterval: low })) }],
+    },
+  ];
+  for (const figure of figures) expect(await drawFigure(figureSpec(figure))).not.toMatch(/NaN|undefined|Infinity/);
+  const [scatter] = figures as [Extract<Figure, { kind: 'scatter' }>];
+  expect(() => figureSpec({ ...scatter, points: [{ label: 'none', x: 0, y: 1 }] })).toThrow(/above zero/);
+});
+
 it('an empty interval or a single point is drawn too', async () => {
   const [scatter] = SAMPLES as [Extract<Figure, { kind: 'scatter' }>];
   const text = plain(await drawFigure(figureSpec({ ...scatter, points: [{ label: 'alone', x: 5, y: 70 }] })));

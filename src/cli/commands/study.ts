@@ -4,7 +4,8 @@ import { parseRuntimes } from '../../bench/runtimes.ts';
 import { nodeRuntimes } from '../../bench/runtimes-node.ts';
 import { writeFolder } from '../../checkpoint/write-folder-node.ts';
 import { UserError } from '../../core/errors.ts';
-import { studyFiles } from '../../report/study/files-node.ts';
+import { loadVega } from '../../report/draw.ts';
+import { type StudyFiles, studyFiles } from '../../report/study/files-node.ts';
 import { runStudy } from '../../studies/run-node.ts';
 import { STUDIES, studyNamed } from '../../studies/studies.ts';
 import { threadCounts } from '../bench/flags.ts';
@@ -43,9 +44,11 @@ export async function studyCommand(
   const wide = wideOf(flags.wide);
   const table = nodeRuntimes({ wide });
   await checkStudyFolder(out, study.name);
+  await loadVega();
   const show = shareProgress(io, flags.json === true);
   const stop = new AbortController();
   const release = io.onInterrupt((count) => (count > 1 ? io.quit(EXIT.interrupted) : stop.abort()));
+  let made: StudyFiles | undefined;
   try {
     const record = await runStudy(study, {
       ...{ quick: flags.quick === true, threads, table, wide, resume: flags.resume === true, signal: stop.signal },
@@ -54,10 +57,14 @@ export async function studyCommand(
       ...(minutes === undefined ? {} : { minutes }),
       ...(flags.save ? { results: openResults(resultsFolder(io.env)) } : {}),
       onProgress: show,
+      async write(record) {
+        // Repeating it is to measure anew.
+        made = await studyFiles(record, commandLine.replace(' --resume', ''));
+        await writeFolder(out, made.files);
+      },
     });
-    const { files, notes } = await studyFiles(record, commandLine);
-    await writeFolder(out, files);
     const { finding, notes: told } = record.result;
+    const { files, notes } = made!;
     if (flags.json)
       io.out(
         JSON.stringify({

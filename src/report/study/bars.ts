@@ -19,20 +19,21 @@ const text = (options: object, encoding: object): object => ({
 });
 
 export function barsSpec({ title, subtitle, axis, bars, referenceName = 'paper' }: Bars): TopLevelSpec {
+  const shown = bars.flatMap(({ value, reference }) => (reference === undefined ? [value] : [value, reference]));
+  const ends = bars.flatMap(({ interval = [] }) => interval);
+  // Numbers at the ends of bars need room inside the figure.
+  const [least, most] = [Math.min(...shown), Math.max(...shown, ...ends)];
+  const room = axis.log ? most * (most / least) ** 0.16 : most + 0.16 * (most - Math.min(0, least, ...ends));
+  const { encoding, domain, clip } = scaleFor(axis, [...shown, room], { zero: true, grid: false, ends });
   const values = bars.map((bar, place) => {
     const { label, value, interval: [low, high] = [value, value], reference, emphasized } = bar;
-    const end = Math.max(value, high, reference ?? value, axis.log ? value : 0);
     return {
-      ...{ place, label, value, low, high, reference: reference ?? null, end },
+      ...{ place, label, value, low: clip(low), high: clip(high), reference: reference ?? null },
+      end: Math.max(value, high, reference ?? value),
       text: bar.text ?? valueText(value),
       fill: color(emphasized ? 'first' : 'muted'),
     };
   });
-  // Numbers at the ends of bars need room inside the figure.
-  const most = Math.max(...values.map(({ end }) => end));
-  const least = Math.min(...values.map(({ low, reference, value }) => Math.min(low, value, reference ?? low)));
-  const room = axis.log ? most * (most / least) ** 0.16 : most + 0.16 * (most - Math.min(0, least));
-  const { encoding, domain } = scaleFor(axis, [least, most, room], { zero: true, grid: false });
   const x = (field: string): object => ({ field, type: 'quantitative', ...encoding });
   const base = axis.log ? domain[0] : 0;
   const references = values.filter(({ reference }) => reference !== null);

@@ -40,8 +40,8 @@ export function linesSpec({ title, subtitle, x, y, lines }: Lines): TopLevelSpec
     ),
     y: scaleFor(
       y,
-      all.flatMap((point) => [point.y, ...(point.yInterval ?? [])]),
-      { zero: true },
+      all.map((point) => point.y),
+      { zero: true, ends: all.flatMap(({ yInterval = [] }) => yInterval) },
     ),
   };
   const enc = (fieldX: string, fieldY: string): object => ({
@@ -53,8 +53,8 @@ export function linesSpec({ title, subtitle, x, y, lines }: Lines): TopLevelSpec
       line,
       x,
       y,
-      low,
-      high,
+      low: scales.y.clip(low),
+      high: scales.y.clip(high),
       label,
       emphasized,
     })),

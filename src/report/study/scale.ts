@@ -7,6 +7,8 @@ export interface Scale {
   /** From a value to a part of the axis, 0 to 1, and back. */
   at(value: number): number;
   invert(part: number): number;
+  /** The value, or the end of the axis that it is beyond. */
+  clip(value: number): number;
   /** For Vega-Lite: `scale` and `axis` of an encoding. */
   readonly encoding: { readonly scale: object; readonly axis: object };
 }
@@ -15,6 +17,8 @@ const label = ({ title, unit }: Axis): string => (unit ? `${title} (${unit})` : 
 
 /** Room at either end, as a part of the axis. */
 const ROOM = 0.06;
+/** Ends of intervals so many times beyond all values are cut off by a logarithmic axis. */
+const FAR = 2;
 /** Ticks nearer to each other, as a part of the axis, would run into each other. */
 const CLEAR = 0.07;
 /** More ticks would crowd a narrow figure. */
@@ -24,20 +28,28 @@ export interface ScaleOptions {
   /** Begins a linear axis at zero. */
   readonly zero?: boolean;
   readonly grid?: boolean;
+  /** Ends of intervals. */
+  readonly ends?: readonly number[];
   /** Ticks where they are not too close to each other; default: round numbers. */
   readonly ticks?: readonly number[];
 }
 
-/** A scale that shows all values, which must be above zero on a logarithmic axis. */
+/**
+ * A scale that shows all values, and ends of intervals as far as they are not far beyond them. On a logarithmic axis values must be above
+ * zero (else a RangeError); ends of intervals need not.
+ */
 export function scaleFor(
   axis: Axis,
   values: readonly number[],
-  { zero = false, grid = true, ticks: own = [] }: ScaleOptions = {},
+  { zero = false, grid = true, ticks: own = [], ends = [] }: ScaleOptions = {},
 ): Scale {
   const [to, from] = axis.log
     ? [Math.log10, (value: number) => 10 ** value]
     : [(value: number) => value, (value: number) => value];
-  const [least, most] = [Math.min(...values), Math.max(...values)];
+  if (axis.log && !values.every((value) => value > 0))
+    throw new RangeError(`"${axis.title}" is a logarithmic axis, and has values that are not above zero`);
+  const near = ends.filter((end) => !axis.log || (end > Math.min(...values) / FAR && end < Math.max(...values) * FAR));
+  const [least, most] = [Math.min(...values, ...near), Math.max(...values, ...near)];
   const [low, high] = [
     to(zero && !axis.log ? Math.min(0, least) : least),
     to(zero && !axis.log ? Math.max(0, most) : most),
@@ -53,6 +65,7 @@ export function scaleFor(
     domain,
     ticks,
     at,
+    clip: (value) => Math.max(domain[0], Math.min(domain[1], value)),
     invert: (part) => from(start + part * (end - start)),
     encoding: {
       scale: { type: axis.log ? 'log' : 'linear', domain, nice: false, ...(axis.log ? {} : { zero: false }) },

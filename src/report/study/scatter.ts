@@ -1,6 +1,6 @@
 /** Points with names as a Vega-Lite spec: Pareto front, trend, intervals, labels that don't cover each other. */
 import type { TopLevelSpec } from 'vega-lite';
-import type { Scatter, ScatterPoint } from '../../studies/figures.ts';
+import type { Interval, Scatter, ScatterPoint } from '../../studies/figures.ts';
 import { linearFit, paretoFront } from '../../studies/statistics.ts';
 import { textWidth } from '../draw.ts';
 import { type ColorName, color } from '../palette.ts';
@@ -19,17 +19,25 @@ const HUES: readonly ColorName[] = ['muted', 'second', 'third', 'good', 'fifth',
 const radiusOf = ({ emphasized }: ScatterPoint): number => (emphasized ? RADIUS.emphasized : RADIUS.plain);
 
 export function scatterSpec(figure: Scatter): TopLevelSpec {
-  const { points, title, subtitle } = figure;
+  const { title, subtitle } = figure;
   const scales = {
     x: scaleFor(
       figure.x,
-      points.flatMap(({ x, xInterval = [] }) => [x, ...xInterval]),
+      figure.points.map(({ x }) => x),
+      { ends: figure.points.flatMap(({ xInterval = [] }) => xInterval) },
     ),
     y: scaleFor(
       figure.y,
-      points.flatMap(({ y, yInterval = [] }) => [y, ...yInterval]),
+      figure.points.map(({ y }) => y),
+      { ends: figure.points.flatMap(({ yInterval = [] }) => yInterval) },
     ),
   };
+  const clip = ([low, high]: Interval, scale: Scale): Interval => [scale.clip(low), scale.clip(high)];
+  const points = figure.points.map(({ xInterval, yInterval, ...point }) => ({
+    ...point,
+    ...(xInterval ? { xInterval: clip(xInterval, scales.x) } : {}),
+    ...(yInterval ? { yInterval: clip(yInterval, scales.y) } : {}),
+  }));
   const place = {
     x: (value: number) => WIDTH * scales.x.at(value),
     y: (value: number) => HEIGHT * (1 - scales.y.at(value)),
