@@ -2,7 +2,7 @@
 import type { Tensor } from '../../core/tensor.ts';
 import { sizeOf } from '../../core/tensor.ts';
 import type { Engine } from '../../engine/engine.ts';
-import { graphBuilder } from '../../graph/build.ts';
+import { convAttrs, graphBuilder } from '../../graph/build.ts';
 import type { Graph } from '../../graph/graph.ts';
 import { initialState } from '../../models/init.ts';
 import { measure, programSubject } from '../measure.ts';
@@ -79,10 +79,15 @@ export async function timeLayers(
   return times;
 }
 
-/** The image, its preprocessing, and an output that costs nothing: a mean of each channel. */
+/**
+ * The image, its preprocessing, and an output that costs nothing: a dense convolution of one position. It must be dense as the first of
+ * a network is, since the layout of the image depends on who reads it.
+ */
 function callGraph({ nodes: [node], inputs: [image] }: Layer): Graph {
   const builder = graphBuilder('call');
   if (node.kind !== 'Preprocess') throw new TypeError('a call begins with Preprocess');
+  const [, height, width, channels] = image!.shape as readonly number[];
   const x = builder.op('Preprocess', node.name, [builder.input(image!.name, image!.shape, 'uint8')], node.attrs);
-  return builder.build({ output: builder.op('GlobalAveragePool', 'mean', [x], {}) });
+  const once = convAttrs(1, Math.max(height!, width!));
+  return builder.build({ output: builder.conv('one_position', x, 8, channels!, once) });
 }
