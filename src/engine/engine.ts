@@ -115,6 +115,12 @@ export function unsupportedNodes(engine: Engine, graph: Graph): string[] {
   return graph.nodes.filter(({ kind }) => !ops.has(kind)).map(({ name, kind }) => `${name} (${kind})`);
 }
 
+/** The first of many nodes, for a message. */
+export function firstOf(nodes: readonly string[]): string {
+  const more = nodes.length - 3;
+  return more > 1 ? `${nodes.slice(0, 3).join(', ')} and ${more} more nodes` : nodes.join(', ');
+}
+
 /** Writes every entry of a state that the program knows; returns the program's names that the state lacks. */
 export function loadState(program: Program, state: StateDict): string[] {
   const missing: string[] = [];

@@ -3,7 +3,7 @@ import { sizeOf, type Tensor } from '../core/tensor.ts';
 import { bind, type Dims } from '../graph/bind.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { OpKind } from '../graph/kinds.ts';
-import { type Engine, type Program, type Threads, threadsOf, unsupportedNodes } from './engine.ts';
+import { type Engine, firstOf, type Program, type Threads, threadsOf, unsupportedNodes } from './engine.ts';
 import { NODE_WRITERS } from './onnx/nodes.ts';
 import { describeRuntime, type OnnxSession, type OrtRuntime, openOnnx } from './onnx/session-node.ts';
 import { toOnnx } from './onnx/to-onnx.ts';
@@ -32,7 +32,7 @@ export async function ortEngine(options: OrtOptions = {}): Promise<Engine> {
     async compile(graph, options) {
       const trained = graph.nodes.filter(({ kind, attrs }) => kind === 'RepConv' && attrs.training);
       const missing = [...unsupportedNodes(engine, graph), ...trained.map(({ name }) => `${name} (RepConv, training)`)];
-      if (missing.length) throw new TypeError(`ONNX Runtime can't run ${missing.join(', ')}`);
+      if (missing.length) throw new TypeError(`ONNX Runtime can't run ${firstOf(missing)}`);
       return makeProgram(graph, options.dims, threadsOf(options.threads, defaultThreads), runtime);
     },
   };

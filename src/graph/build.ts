@@ -21,8 +21,8 @@ export interface GraphBuilder {
   repConv(name: string, x: string, attrs: RepConvAttrs): string;
   /** Appends a Conv with `name.weight` and `name.bias`. */
   conv(name: string, x: string, outChannels: number, inChannels: number, attrs: ConvAttrs): string;
-  /** Appends a Split of `[N, C, H, W]` into parts of so many channels; its values are `name.0`, `name.1` and so on. */
-  split(name: string, x: string, channels: readonly number[]): string[];
+  /** Appends a Split into parts of so many elements along an axis, by default channels; its values are `name.0`, `name.1` and so on. */
+  split(name: string, x: string, split: readonly number[], axis?: number): string[];
   /** Freezes and returns the graph. */
   build(outputs: Readonly<Record<string, string>>): Graph;
 }
@@ -68,9 +68,9 @@ export function graphBuilder(graphName: string): GraphBuilder {
       });
       return builder.op('Conv', name, [x], attrs, roles);
     },
-    split(name, x, channels) {
-      const outputs = channels.map((_, i) => `${name}.${i}`);
-      nodes.push({ kind: 'Split', name, inputs: [x], outputs, params: {}, attrs: { axis: 1, split: channels } });
+    split(name, x, split, axis = 1) {
+      const outputs = split.map((_, i) => `${name}.${i}`);
+      nodes.push({ kind: 'Split', name, inputs: [x], outputs, params: {}, attrs: { axis, split } });
       return outputs;
     },
     build: (outputs) => freezeGraph({ name: graphName, inputs, nodes: nodes as Graph['nodes'], params, outputs }),

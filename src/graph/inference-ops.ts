@@ -115,12 +115,11 @@ export const INFERENCE_OPS: { readonly [K in InferenceKind]: OpRule<K> } = {
   Flatten: { infer: (_, [x]) => [[x![0]!, sizeOf(x!.slice(1))]], macs: none },
   Gemm: {
     infer: (_, [x], param) => {
-      checkRank(x!, 2, 'input');
       const [out, features] = param('weight');
-      check(x![1] === features, `input has ${x![1]} features, expected ${features}`);
-      return [[x![0]!, out!]];
+      check(x!.length > 1 && x!.at(-1) === features, `input is [${x!.join(', ')}], expected ${features} features`);
+      return [[...x!.slice(0, -1), out!]];
     },
-    macs: (_, [x], [out]) => sizeOf(x!) * out![1]!,
+    macs: (_, [x], [out]) => sizeOf(x!) * out!.at(-1)!,
   },
   Softmax: { infer: same, macs: none },
 };

@@ -125,10 +125,26 @@ export interface OpAttrs {
   ReduceMean: { readonly axes: readonly number[]; readonly keepdims: boolean };
   /** (x [N, …]) → [N, product of the rest] */
   Flatten: None;
-  /** (x [N, I]) → x · weightᵀ + bias. params: weight [O, I], bias [O] */
+  /** (x [N, …, I]) → x · weightᵀ + bias over the last axis; trained on matrices with a bias only. params: weight [O, I], bias? [O] */
   Gemm: None;
-  /** (x [N, C]) → softmax over the last axis */
+  /** (x) → softmax over the last axis */
   Softmax: None;
+  /** (a […, M, K], b […, K, N]) → a · b, the axes before broadcast as in NumPy */
+  MatMul: None;
+  /** (x) → axis i of the result is axis perm[i] of x */
+  Transpose: { readonly perm: readonly number[] };
+  /** (x [, like]) → the elements in another shape: 0 is the length of the same axis of `like` (if not given, of x), −1 (once) what is left */
+  Reshape: { readonly shape: readonly number[] };
+  /** (x [N, C, H, W]) → [N, b² · C, H / b, W / b]; channel (i · b + j) · C + c is pixel (i, j) of each block's channel c */
+  SpaceToDepth: { readonly blocksize: number };
+  /** (x [N, b² · C, H, W]) → [N, C, b · H, b · W]: SpaceToDepth undone */
+  DepthToSpace: { readonly blocksize: number };
+  /** (x) → (x − mean) / √(variance + epsilon) · weight + bias, both over the axes from `axis` on. params: weight, bias of those axes' shape */
+  LayerNormalization: { readonly axis: number; readonly epsilon: number };
+  /** () → numbers that are not learned */
+  Constant: { readonly shape: readonly number[]; readonly value: readonly number[] };
+  /** ([like [N, …]]) → a learned tensor (position embedding, class token); [1, …] becomes [N, …] with `like`. params: value */
+  Parameter: None;
   /** (logits [N, C], target [N, C] probabilities) → mean over N of −Σ target · log softmax(logits), shape [] */
   SoftmaxCrossEntropyLoss: None;
 

@@ -6,6 +6,14 @@ import { type Shape, sizeOf } from '../core/tensor.ts';
 import { convMacs, INFERENCE_OPS, inferConv, inferRepConv, repConvMacs } from './inference-ops.ts';
 import type { OpKind, PoolAttrs } from './kinds.ts';
 import { broadcastShape, check, checkRank, checkSame, convLength, none, type OpRule, same } from './shape-rules.ts';
+import {
+  inferDepthToSpace,
+  inferMatMul,
+  inferParameter,
+  inferReshape,
+  inferSpaceToDepth,
+  inferTranspose,
+} from './token-shapes.ts';
 
 /** Output shape of windows over the image: a convolution's without dilation. */
 function inferPool({ kernel_shape: kernel, strides, pads }: PoolAttrs, x: Shape): Shape {
@@ -135,6 +143,31 @@ export const OPS: { readonly [K in OpKind]: OpRule<K> } = {
     },
     macs: none,
   },
+  MatMul: {
+    infer: (_, [a, b]) => [inferMatMul(a!, b!)],
+    macs: (_, [a], [out]) => sizeOf(out!) * a!.at(-1)!,
+  },
+  Transpose: { infer: ({ attrs }, [x]) => [inferTranspose(attrs.perm, x!)], macs: none },
+  Reshape: { infer: ({ attrs }, [x, like]) => [inferReshape(attrs.shape, x!, like ?? x!)], macs: none },
+  SpaceToDepth: { infer: ({ attrs }, [x]) => [inferSpaceToDepth(attrs.blocksize, x!)], macs: none },
+  DepthToSpace: { infer: ({ attrs }, [x]) => [inferDepthToSpace(attrs.blocksize, x!)], macs: none },
+  LayerNormalization: {
+    infer: ({ attrs }, [x], param) => {
+      checkAxis(attrs.axis, x!);
+      for (const role of ['weight', 'bias'])
+        checkSame(param(role), x!.slice(attrs.axis), `${role} must have the shape of the axes from ${attrs.axis} on`);
+      return [x!];
+    },
+    macs: none,
+  },
+  Constant: {
+    infer: ({ attrs: { shape, value } }) => {
+      check(value.length === sizeOf(shape), `${value.length} numbers are not the elements of [${shape.join(', ')}]`);
+      return [shape];
+    },
+    macs: none,
+  },
+  Parameter: { infer: (_, [like], param) => [inferParameter(param('value'), like)], macs: none },
   SoftmaxCrossEntropyLoss: {
     infer: (_, [logits, target]) => {
       checkSame(target!, logits!, 'target must have the shape of the logits');
@@ -179,6 +212,8 @@ export const OPS: { readonly [K in OpKind]: OpRule<K> } = {
   },
   GemmGrad: {
     infer: (node, [x, dy], param) => {
+      checkRank(x!, 2, 'a linear layer is trained on matrices only: its input');
+      check(node.params.bias !== undefined, 'a linear layer without bias is not trained');
       checkSame(dy!, [x![0]!, param('weight')[0]!], 'dy has another shape than the output');
       return inferGrads(node, x!, param);
     },

@@ -36,6 +36,12 @@ const describe: { readonly [K in OpKind]?: (node: NodeOf<K>) => string } = {
   MaxPool: ({ attrs }) => convText(attrs.kernel_shape, attrs.strides[0], 1, 1),
   AveragePool: ({ attrs }) => convText(attrs.kernel_shape, attrs.strides[0], 1, 1),
   ReduceMean: ({ attrs }) => `axes ${attrs.axes.join(', ')}`,
+  Transpose: ({ attrs }) => `axes ${attrs.perm.join(', ')}`,
+  Reshape: ({ attrs, inputs }) => `${attrs.shape.join(', ')}${inputs[1] ? ` like ${inputs[1]}` : ''}`,
+  SpaceToDepth: ({ attrs }) => `blocks of ${attrs.blocksize}×${attrs.blocksize}`,
+  DepthToSpace: ({ attrs }) => `blocks of ${attrs.blocksize}×${attrs.blocksize}`,
+  LayerNormalization: ({ attrs }) => `axes from ${attrs.axis} on`,
+  Constant: ({ attrs: { value } }) => (value.length === 1 ? String(Number(value[0]!.toPrecision(6))) : ''),
 };
 
 function convText(kernel: readonly number[], stride: number, groups: number, dilation: number): string {

@@ -1,6 +1,6 @@
 /** How each inference op is written in ONNX. The table is checked for completeness by the compiler. */
 import { toFloat16 } from '../../core/float16.ts';
-import type { Tensor } from '../../core/tensor.ts';
+import type { Shape, Tensor } from '../../core/tensor.ts';
 import type { NodeOf } from '../../graph/graph.ts';
 import type { OpKind } from '../../graph/kinds.ts';
 import { DATA_TYPES, type OnnxAttribute, type OnnxNode, type OnnxTensor } from './model.ts';
@@ -35,6 +35,14 @@ export type OnnxKind = Extract<
   | 'Flatten'
   | 'Gemm'
   | 'Softmax'
+  | 'MatMul'
+  | 'Transpose'
+  | 'Reshape'
+  | 'SpaceToDepth'
+  | 'DepthToSpace'
+  | 'LayerNormalization'
+  | 'Constant'
+  | 'Parameter'
 >;
 
 /** Layout of the image input: `nhwc` is `[N, H, W, C]`, as decoders give it; `nchw` is `[N, C, H, W]`. */
@@ -76,9 +84,11 @@ export function castNode(name: string, input: string, output: string, to: 'float
   return { type: 'Cast', name, inputs: [input], outputs: [output], attributes: { to: DATA_TYPES[to] } };
 }
 
-/** A number in the type of the values beside it. */
-const scalarOf = (value: number, half: boolean): OnnxTensor =>
-  half ? { shape: [], data: toFloat16([value]) } : { shape: [], data: Float32Array.of(value) };
+/** Numbers in the type of the values beside them. */
+const tensorOf = (shape: Shape, values: readonly number[], half: boolean): OnnxTensor =>
+  half ? { shape, data: toFloat16(values) } : { shape, data: Float32Array.from(values) };
+
+const scalarOf = (value: number, half: boolean): OnnxTensor => tensorOf([], [value], half);
 
 /** A constant of 64-bit integers, which ONNX wants for shapes and places. */
 const integers = (name: string, values: readonly number[]): OnnxNode => ({
@@ -106,6 +116,26 @@ const last = (node: NodeOf<OpKind>, type: string, inputs: readonly string[]): On
   outputs: [...node.outputs],
   attributes: {},
 });
+
+/** The name of a shape, and the nodes that make it: lengths that are not numbers are those of `like`, as the file runs. */
+function shapeNodes(node: NodeOf<OpKind>, sizes: readonly (number | string)[], like: string): [string, OnnxNode[]] {
+  const name = `${node.name}.shape`;
+  const numbers = sizes.filter((size) => typeof size === 'number');
+  if (numbers.length === sizes.length) return [name, [integers(name, numbers)]];
+  const parts = sizes.map((size, axis) =>
+    typeof size === 'number'
+      ? integers(`${name}.${axis}`, [size])
+      : inner(node, `shape.${axis}`, 'Shape', [like], { start: axis, end: axis + 1 }),
+  );
+  const whole = inner(
+    node,
+    'shape',
+    'Concat',
+    parts.map((part) => part.name),
+    { axis: 0 },
+  );
+  return [name, [...parts, whole]];
+}
 
 const writePool = (node: NodeOf<'MaxPool'> | NodeOf<'AveragePool'>, attributes: OnnxNode['attributes']): OnnxNode[] => {
   const { kernel_shape, strides, pads } = node.attrs;
@@ -232,6 +262,41 @@ export const NODE_WRITERS: { readonly [K in OnnxKind]: NodeWriter<K> } = {
   },
   ReduceMean: (node) => write('ReduceMean', node, [], { axes: node.attrs.axes, keepdims: Number(node.attrs.keepdims) }),
   Flatten: (node) => write('Flatten', node, [], { axis: 1 }),
-  Gemm: (node) => write('Gemm', node, named(node, 'weight', 'bias'), { transB: 1 }),
+  // ONNX's own is for matrices; of more axes it is a MatMul, for which the weight is turned (once: it is a constant).
+  Gemm: (node, { dimsOf }) => {
+    const [input] = node.inputs as [string];
+    if (dimsOf(input).length === 2) return write('Gemm', node, named(node, 'weight', 'bias'), { transB: 1 });
+    const turned = inner(node, 'turned', 'Transpose', named(node, 'weight'), { perm: [1, 0] });
+    if (!node.params.bias) return [turned, last(node, 'MatMul', [input, turned.name])];
+    const product = inner(node, 'product', 'MatMul', [input, turned.name]);
+    return [turned, product, last(node, 'Add', [product.name, node.params.bias])];
+  },
   Softmax: (node) => write('Softmax', node, [], { axis: -1 }),
+  MatMul: (node) => write('MatMul', node),
+  Transpose: (node) => write('Transpose', node, [], { perm: node.attrs.perm }),
+  Reshape: (node, { dimsOf }) => {
+    const { inputs, attrs } = node;
+    const [x, like] = inputs as [string, string?];
+    const sizes = like ? attrs.shape.map((size, axis) => size || dimsOf(like)[axis]!) : attrs.shape;
+    const [shape, made] = shapeNodes(node, sizes, like ?? x);
+    return [...made, last(node, 'Reshape', [x, shape])];
+  },
+  SpaceToDepth: (node) => write('SpaceToDepth', node, [], { blocksize: node.attrs.blocksize }),
+  DepthToSpace: (node) => write('DepthToSpace', node, [], { blocksize: node.attrs.blocksize }),
+  LayerNormalization: (node) => {
+    const { axis, epsilon } = node.attrs;
+    return write('LayerNormalization', node, named(node, 'weight', 'bias'), { axis, epsilon: { float: epsilon } });
+  },
+  Constant: (node, { half, constant }) => {
+    const { shape, value } = node.attrs;
+    return [last(node, 'Identity', [constant(`${node.name}.value`, tensorOf(shape, value, half))])];
+  },
+  Parameter: (node, { dimsOf }) => {
+    const [value] = named(node, 'value') as [string];
+    const [like] = node.inputs;
+    if (!like) return [last(node, 'Identity', [value])];
+    const [, ...others] = dimsOf(node.outputs[0]!);
+    const [shape, made] = shapeNodes(node, [dimsOf(like)[0]!, ...others], like);
+    return [...made, last(node, 'Expand', [value, shape])];
+  },
 };

@@ -149,18 +149,21 @@ function inputValues(graph: Graph, dims: Dims, layout: ImageLayout): OnnxValue[]
   });
 }
 
+/** Open dimensions are tried with these times 64, which strides and blocks divide, and of which none is a part of another. */
+const PROBES = [7, 11, 13, 17];
+
 /** Shapes of all values: bound at two sizes of the open dimensions, what differs is open too. */
 function dimsOfValues(graph: Graph, dims: Dims): (value: string) => readonly (number | string)[] {
   const named = graph.inputs.flatMap(({ shape }) => shape.filter((dim) => typeof dim === 'string'));
   const open = [...new Set(named)].filter((dim) => dims[dim] === undefined);
   const probe = (factor: number): ReadonlyMap<string, Shape> =>
-    bind(graph, { ...Object.fromEntries(open.map((dim, i) => [dim, factor * (64 + 2 * i)])), ...dims }).shapes;
+    bind(graph, { ...Object.fromEntries(open.map((dim, i) => [dim, factor * 64 * PROBES[i]!])), ...dims }).shapes;
   const [small, large] = [probe(1), probe(2)];
   return (value) => {
     const other = large.get(value)!;
     return small.get(value)!.map((size, axis) => {
       if (size === other[axis]) return size;
-      return open.find((_, i) => size === 64 + 2 * i && other[axis] === 2 * size) ?? '';
+      return open.find((_, i) => size === 64 * PROBES[i]! && other[axis] === 2 * size) ?? '';
     });
   };
 }

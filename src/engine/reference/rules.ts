@@ -11,7 +11,8 @@ import { type ConvGeometry, conv, convGrad } from './conv.ts';
 import { distillationGrad, distillationLoss, logSoftmax } from './losses.ts';
 import { pool } from './pool.ts';
 import { repConv, repConvGrad } from './rep-conv.ts';
-import { broadcast, channelShuffle, concat, pad, reduceMean, slice } from './shapes.ts';
+import { broadcast, channelShuffle, concat, pad, reduceMean, slice, transpose } from './shapes.ts';
+import { layerNorm, linear, matMul } from './tokens.ts';
 
 export interface RunContext {
   readonly graph: Graph;
@@ -34,20 +35,6 @@ function channelSums(x: Array64): Array64 {
     for (let i = first; i < end; i++) sums.data[channel]! += x.data[i]!;
   }
   return sums;
-}
-
-/** x · wᵀ (+ b): [N, I] × [O, I] → [N, O] */
-function linear(x: Array64, weight: Array64, bias: Array64): Array64 {
-  const [n, inputs] = x.shape as [number, number];
-  const outputs = weight.shape[0]!;
-  const y = zeros([n, outputs]);
-  for (let row = 0; row < n; row++)
-    for (let o = 0; o < outputs; o++) {
-      let sum = bias.data[o]!;
-      for (let i = 0; i < inputs; i++) sum += x.data[row * inputs + i]! * weight.data[o * inputs + i]!;
-      y.data[row * outputs + o] = sum;
-    }
-  return y;
 }
 
 export const RULES: { readonly [K in OpKind]: Rule<K> } = {
@@ -126,8 +113,34 @@ export const RULES: { readonly [K in OpKind]: Rule<K> } = {
   },
   ReduceMean: (node, [x]) => [reduceMean(x!, node.attrs.axes, OPS.ReduceMean.infer(node, [x!.shape], () => [])[0]!)],
   Flatten: (_, [x]) => [{ shape: [x!.shape[0]!, x!.data.length / x!.shape[0]!], data: x!.data }],
-  Gemm: ({ params }, [x], { state }) => [linear(x!, state(params.weight!), state(params.bias!))],
+  Gemm: ({ params }, [x], { state }) => [
+    linear(x!, state(params.weight!), params.bias ? state(params.bias) : undefined),
+  ],
   Softmax: (_, [x]) => [map(logSoftmax(x!), Math.exp)],
+  MatMul: (node, [a, b]) => [matMul(a!, b!, OPS.MatMul.infer(node, [a!.shape, b!.shape], () => [])[0]!)],
+  Transpose: ({ attrs }, [x]) => [transpose(x!, attrs.perm)],
+  Reshape: (node, inputs) => {
+    const shapes = inputs.map(({ shape }) => shape);
+    return [{ shape: OPS.Reshape.infer(node, shapes, () => [])[0]!, data: inputs[0]!.data }];
+  },
+  SpaceToDepth: ({ attrs: { blocksize: b } }, [x]) => {
+    const [n, c, h, w] = x!.shape as [number, number, number, number];
+    const { data } = transpose({ shape: [n, c, h / b, b, w / b, b], data: x!.data }, [0, 3, 5, 1, 2, 4]);
+    return [{ shape: [n, c * b ** 2, h / b, w / b], data }];
+  },
+  DepthToSpace: ({ attrs: { blocksize: b } }, [x]) => {
+    const [n, c, h, w] = x!.shape as [number, number, number, number];
+    const { data } = transpose({ shape: [n, b, b, c / b ** 2, h, w], data: x!.data }, [0, 3, 4, 1, 5, 2]);
+    return [{ shape: [n, c / b ** 2, h * b, w * b], data }];
+  },
+  LayerNormalization: ({ attrs, params }, [x], { state }) => [
+    layerNorm(x!, state(params.weight!), state(params.bias!), attrs.epsilon),
+  ],
+  Constant: ({ attrs }) => [{ shape: attrs.shape, data: Float64Array.from(attrs.value) }],
+  Parameter: ({ params }, [like], { state }) => {
+    const value = state(params.value!);
+    return [concat(Array<Array64>(like?.shape[0] ?? 1).fill(value), 0)];
+  },
   SoftmaxCrossEntropyLoss: (_, [logits, target]) => {
     const logs = logSoftmax(logits!);
     let sum = 0;

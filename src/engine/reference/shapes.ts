@@ -41,6 +41,20 @@ export function broadcast(a: Array64, b: Array64, fn: (x: number, y: number) => 
   return y;
 }
 
+/** Axis i of the result is axis perm[i] of x. */
+export function transpose(x: Array64, perm: readonly number[]): Array64 {
+  const y = zeros(perm.map((axis) => x.shape[axis]!));
+  const own = stepsOf(x.shape);
+  const steps = perm.map((axis) => own[axis]!);
+  let i = 0;
+  for (const index of indicesOf(y.shape)) {
+    let from = 0;
+    for (let axis = 0; axis < index.length; axis++) from += index[axis]! * steps[axis]!;
+    y.data[i++] = x.data[from]!;
+  }
+  return y;
+}
+
 /** Elements start … end − 1 along an axis. */
 export function slice(x: Array64, axis: number, start: number, end: number): Array64 {
   const y = zeros(x.shape.map((size, i) => (i === axis ? end - start : size)));

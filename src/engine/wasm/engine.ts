@@ -4,7 +4,7 @@ import type { Graph } from '../../graph/graph.ts';
 import type { OpKind } from '../../graph/kinds.ts';
 import { expandBranches } from '../../graph/passes/branches.ts';
 import { updatesParameters } from '../../graph/state.ts';
-import { type CompileOptions, type Engine, threadsOf, unsupportedNodes } from '../engine.ts';
+import { type CompileOptions, type Engine, firstOf, threadsOf, unsupportedNodes } from '../engine.ts';
 import { choosePlan, type FitOptions, memoryOf } from './fit.ts';
 import { MAX_MEMORY_BYTES } from './memory.ts';
 import type { Kernels } from './platform.ts';
@@ -48,7 +48,7 @@ export function makeWasmEngine(kernels: Kernels, defaultThreads: number): Engine
   /** Options with their defaults, once it is known that every op of the prepared graph can be run. */
   const complete = (graph: Graph, options: CompileOptions): FitOptions => {
     const missing = unsupportedNodes(engine, graph);
-    if (missing.length) throw new TypeError(`the wasm engine can't run ${missing.join(', ')}`);
+    if (missing.length) throw new TypeError(`the wasm engine can't run ${firstOf(missing)}`);
     const threads = threadsOf(options.threads, defaultThreads);
     if (kernels.obstacle && threads > 1)
       throw new UserError(`The engine has 1 thread here: ${kernels.obstacle}.`, 'Leave threads at auto.');

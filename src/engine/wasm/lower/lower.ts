@@ -82,6 +82,8 @@ export function lower({ graph, shapes }: BoundGraph, threads: number, options: L
   const inputs = new Map<string, Ref>();
   for (const { name, dtype } of graph.inputs) {
     const shape = shapes.get(name)!;
+    if (shape.length === 3 || shape.length > 4)
+      throw new TypeError(`input "${name}" [${shape}]: the wasm engine takes images and matrices only`);
     const raw = emitter.persistent(shape.reduce((a, b) => a * b, 1));
     inputs.set(name, raw);
     if (dtype === 'float32' && (shape.length === 4 || (shape.length === 2 && !isTarget(readers.get(name) ?? [])))) {
