@@ -1,4 +1,4 @@
-/** How each op kind becomes instructions: one table, begun in inference-rules.ts and baseline-rules.ts. */
+/** How each op kind becomes instructions: one table, begun in inference-rules.ts, baseline-rules.ts and token-rules.ts. */
 import * as op from '../../../../kernels/opcodes.ts';
 import { BASELINE_RULES } from './baseline-rules.ts';
 import { floats, inputOf, makeOutput, type Value } from './context.ts';
@@ -8,9 +8,10 @@ import { isExplicit, lowerExplicitForward, lowerExplicitGrad, prefersExplicit } 
 import { takesPatches } from './fold.ts';
 import { alias, elementwise, INFERENCE_RULES, type Rules } from './inference-rules.ts';
 import { lowerConvGrad, lowerLinearGrad } from './linear.ts';
+import { withTokens } from './token-rules.ts';
 import { lowerAccumulateGrad, lowerAdamW, lowerClipGradNorm, lowerEma, lowerSgd } from './update.ts';
 
-export const RULES: Rules = {
+export const RULES: Rules = /* @__PURE__ */ withTokens({
   ...INFERENCE_RULES,
   ...BASELINE_RULES,
   RepConv: (context, node) => {
@@ -118,4 +119,4 @@ export const RULES: Rules = {
   Sgd: lowerSgd,
   AdamW: lowerAdamW,
   Ema: lowerEma,
-};
+});

@@ -1,0 +1,102 @@
+/** What tokens need beside linear layers: products of two activations, softmax and normalization of rows. */
+import { gemm } from './generated/gemm';
+import { PANEL } from './generated/width';
+import { exp, exp4 } from './math';
+import { panelWidth } from './pack';
+import { copyRows } from './strided';
+import { float, fma, horizontalSum, int, ptr, share, splat } from './vector';
+
+/** Columns j … j + width − 1 of a matrix [K][N] of any steps (bytes) as one panel, zeros in place of columns behind N. */
+function packColumnsOf(b: usize, down: usize, across: usize, panel: usize, K: i32, columns: i32, width: i32): void {
+  const ld = <usize>width << 2;
+  copyRows(b, down, across, panel, ld, K, columns);
+  if (columns < width) for (let k = 0; k < K; k++) memory.fill(panel + <usize>k * ld + (<usize>columns << 2), 0, <usize>(width - columns) << 2);
+}
+
+/**
+ * Matrices as panels, to be multiplied with: 1 b, 2 3 steps of the two axes before, 4 5 steps of rows and columns, 6 out, 7 8 lengths of
+ * the axes before, 9 K, 10 N.
+ */
+export function packMatrices(p: usize, tid: i32, nt: i32): void {
+  const n1 = int(p, 8), K = int(p, 9), N = int(p, 10), N8 = (N + 7) & ~7, panels = (N8 + PANEL - 1) / PANEL;
+  const down = <usize>int(p, 4) << 2, across = <usize>int(p, 5) << 2, i1 = share(int(p, 7) * n1 * panels, 1, tid + 1, nt);
+  for (let i = share(int(p, 7) * n1 * panels, 1, tid, nt); i < i1; i++) {
+    const matrix = i / panels, j = (i % panels) * PANEL, width = panelWidth(j, N8);
+    const b = ptr(p, 1) + (<usize>((matrix / n1) * int(p, 2) + (matrix % n1) * int(p, 3)) << 2) + <usize>j * across;
+    packColumnsOf(b, down, across, ptr(p, 6) + (<usize>(matrix * K * N8 + j * K) << 2), K, min(width, N - j), width);
+  }
+}
+
+/** Rows of a product that one thread takes at a time. */
+const BLOCK: i32 = 24;
+
+/**
+ * y = a · b for many matrices: 1 a, 2 3 steps of the two axes before, 4 step of its rows, 5 panels of b, 6 7 steps of the axes before,
+ * 8 zeros [N], 9 y, 10 11 its steps of the axes before, 12 step of its rows, 13 14 lengths of the axes before, 15 M, 16 K, 17 N (a multiple of 8).
+ */
+export function matMul(p: usize, tid: i32, nt: i32): void {
+  const n1 = int(p, 14), M = int(p, 15), blocks = (M + BLOCK - 1) / BLOCK, end = share(int(p, 13) * n1 * blocks, 1, tid + 1, nt);
+  let i = share(int(p, 13) * n1 * blocks, 1, tid, nt);
+  while (i < end) {
+    const matrix = i / blocks, r0 = (i % blocks) * BLOCK, next = min((matrix + 1) * blocks, end), r1 = min(M, (next - matrix * blocks) * BLOCK);
+    const first = matrix / n1, second = matrix % n1;
+    const a = ptr(p, 1) + (<usize>(first * int(p, 2) + second * int(p, 3)) << 2);
+    const b = ptr(p, 5) + (<usize>(first * int(p, 6) + second * int(p, 7)) << 2);
+    const y = ptr(p, 9) + (<usize>(first * int(p, 10) + second * int(p, 11)) << 2);
+    gemm(a, <usize>int(p, 4) << 2, b, ptr(p, 8), y, <usize>int(p, 12) << 2, r0, r1, int(p, 16), int(p, 17), -Infinity);
+    i = next;
+  }
+}
+
+/** 1 x, 2 y, 3 rows, 4 C, 5 floats from row to row; the rest of a row becomes zero. */
+export function softmaxRows(p: usize, tid: i32, nt: i32): void {
+  const C = int(p, 4), ld = <usize>int(p, 5) << 2, r1 = share(int(p, 3), 1, tid + 1, nt), n4 = C & ~3;
+  for (let r = share(int(p, 3), 1, tid, nt); r < r1; r++) {
+    const x = ptr(p, 1) + <usize>r * ld, y = ptr(p, 2) + <usize>r * ld;
+    let most = splat(-Infinity), top: f32 = -Infinity, sums = splat(0), sum: f32 = 0;
+    for (let c = 0; c < n4; c += 4) most = f32x4.max(most, v128.load(x + (<usize>c << 2)));
+    for (let c = n4; c < C; c++) top = max<f32>(top, load<f32>(x + (<usize>c << 2)));
+    top = max<f32>(top, max<f32>(max<f32>(f32x4.extract_lane(most, 0), f32x4.extract_lane(most, 1)), max<f32>(f32x4.extract_lane(most, 2), f32x4.extract_lane(most, 3))));
+    for (let c = 0; c < n4; c += 4) {
+      const e = exp4(f32x4.sub(v128.load(x + (<usize>c << 2)), splat(top)));
+      v128.store(y + (<usize>c << 2), e);
+      sums = f32x4.add(sums, e);
+    }
+    for (let c = n4; c < C; c++) {
+      const e = exp(load<f32>(x + (<usize>c << 2)) - top);
+      store<f32>(y + (<usize>c << 2), e);
+      sum += e;
+    }
+    const inv: f32 = 1 / (sum + horizontalSum(sums));
+    for (let c = 0; c < n4; c += 4) v128.store(y + (<usize>c << 2), f32x4.mul(v128.load(y + (<usize>c << 2)), splat(inv)));
+    for (let c = n4; c < C; c++) store<f32>(y + (<usize>c << 2), load<f32>(y + (<usize>c << 2)) * inv);
+    memory.fill(y + (<usize>C << 2), 0, ld - (<usize>C << 2));
+  }
+}
+
+/** y = (x − mean) / √(variance + epsilon) · weight + bias: 1 x, 2 y, 3 rows, 4 C, 5 floats from row to row, 6 weight, 7 bias, 8 epsilon. */
+export function layerNorm(p: usize, tid: i32, nt: i32): void {
+  const C = int(p, 4), ld = <usize>int(p, 5) << 2, r1 = share(int(p, 3), 1, tid + 1, nt), n4 = <usize>(C & ~3) << 2, C4 = <usize>C << 2;
+  const weight = ptr(p, 6), bias = ptr(p, 7), part: f32 = <f32>1 / <f32>C;
+  for (let r = share(int(p, 3), 1, tid, nt); r < r1; r++) {
+    const x = ptr(p, 1) + <usize>r * ld, y = ptr(p, 2) + <usize>r * ld;
+    let sums = splat(0), sum: f32 = 0;
+    for (let c: usize = 0; c < n4; c += 16) sums = f32x4.add(sums, v128.load(x + c));
+    for (let c = n4; c < C4; c += 4) sum += load<f32>(x + c);
+    const mean: f32 = (sum + horizontalSum(sums)) * part, means = splat(mean);
+    sums = splat(0);
+    sum = 0;
+    for (let c: usize = 0; c < n4; c += 16) {
+      const d = f32x4.sub(v128.load(x + c), means);
+      sums = fma(d, d, sums);
+    }
+    for (let c = n4; c < C4; c += 4) sum += (load<f32>(x + c) - mean) * (load<f32>(x + c) - mean);
+    const inv: f32 = 1 / sqrt<f32>((sum + horizontalSum(sums)) * part + float(p, 8)), factor = splat(inv);
+    for (let c: usize = 0; c < n4; c += 16) {
+      const d = f32x4.mul(f32x4.sub(v128.load(x + c), means), factor);
+      v128.store(y + c, fma(d, v128.load(weight + c), v128.load(bias + c)));
+    }
+    for (let c = n4; c < C4; c += 4) store<f32>(y + c, (load<f32>(x + c) - mean) * inv * load<f32>(weight + c) + load<f32>(bias + c));
+    memory.fill(y + C4, 0, ld - C4);
+  }
+}
