@@ -6,7 +6,7 @@ import { ADD, MUL } from './broadcast-kinds';
 import { int, ptr, share } from './vector';
 
 /** Rows that are copied together: transposed four by four they fill whole lines of the cache. */
-const ROWS: i32 = 8;
+const ROWS: i32 = 32;
 
 /** Four rows of four floats, columns becoming rows: from `a` on in steps of `lda` bytes, to `b` on in steps of `ldb`. */
 @inline
@@ -38,6 +38,11 @@ export function copyRows(from: usize, down: usize, step: usize, to: usize, acros
       a += step;
       b += 4;
     }
+  }
+  // Single elements repeated: whole vectors, of which the next row overwrites what is too much.
+  if (step == 0 && across == <usize>n << 2) for (; r + 2 <= rows; r++) {
+    const value = v128.load32_splat(from + <usize>r * down), b = to + <usize>r * across;
+    for (let c: usize = 0; c < across; c += 16) v128.store(b + c, value);
   }
   for (; r < rows; r++) {
     let a = from + <usize>r * down, b = to + <usize>r * across, c = 0;

@@ -1,7 +1,7 @@
 /** What tokens need beside linear layers: products of two activations, softmax and normalization of rows. */
 import { gemm } from './generated/gemm';
 import { PANEL } from './generated/width';
-import { exp, exp4 } from './math';
+import { exp4 } from './math';
 import { panelWidth } from './pack';
 import { copyRows } from './strided';
 import { float, fma, horizontalSum, int, ptr, share, splat } from './vector';
@@ -48,29 +48,39 @@ export function matMul(p: usize, tid: i32, nt: i32): void {
   }
 }
 
-/** 1 x, 2 y, 3 rows, 4 C, 5 floats from row to row; the rest of a row becomes zero. */
+/** Lanes of a vector before lane `count`: all bits set. */
+@inline
+function lanesBefore(count: i32): v128 {
+  return i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(count));
+}
+
+@inline
+function largestLane(v: v128): f32 {
+  return max<f32>(max<f32>(f32x4.extract_lane(v, 0), f32x4.extract_lane(v, 1)), max<f32>(f32x4.extract_lane(v, 2), f32x4.extract_lane(v, 3)));
+}
+
+/** 1 x, 2 y, 3 rows, 4 C, 5 floats from row to row (a multiple of 8, so that whole vectors can be read); the rest of a row becomes zero. */
 export function softmaxRows(p: usize, tid: i32, nt: i32): void {
-  const C = int(p, 4), ld = <usize>int(p, 5) << 2, r1 = share(int(p, 3), 1, tid + 1, nt), n4 = C & ~3;
+  const C = int(p, 4), ld = <usize>int(p, 5) << 2, r1 = share(int(p, 3), 1, tid + 1, nt), whole = <usize>(C & ~3) << 2, end = <usize>(C + 3 & ~3) << 2;
+  const last = lanesBefore(C & 3), least = splat(-Infinity);
   for (let r = share(int(p, 3), 1, tid, nt); r < r1; r++) {
     const x = ptr(p, 1) + <usize>r * ld, y = ptr(p, 2) + <usize>r * ld;
-    let most = splat(-Infinity), top: f32 = -Infinity, sums = splat(0), sum: f32 = 0;
-    for (let c = 0; c < n4; c += 4) most = f32x4.max(most, v128.load(x + (<usize>c << 2)));
-    for (let c = n4; c < C; c++) top = max<f32>(top, load<f32>(x + (<usize>c << 2)));
-    top = max<f32>(top, max<f32>(max<f32>(f32x4.extract_lane(most, 0), f32x4.extract_lane(most, 1)), max<f32>(f32x4.extract_lane(most, 2), f32x4.extract_lane(most, 3))));
-    for (let c = 0; c < n4; c += 4) {
-      const e = exp4(f32x4.sub(v128.load(x + (<usize>c << 2)), splat(top)));
-      v128.store(y + (<usize>c << 2), e);
+    let most = whole < end ? v128.bitselect(v128.load(x + whole), least, last) : least, sums = splat(0);
+    for (let c: usize = 0; c < whole; c += 16) most = f32x4.max(most, v128.load(x + c));
+    const top = splat(largestLane(most));
+    for (let c: usize = 0; c < whole; c += 16) {
+      const e = exp4(f32x4.sub(v128.load(x + c), top));
+      v128.store(y + c, e);
       sums = f32x4.add(sums, e);
     }
-    for (let c = n4; c < C; c++) {
-      const e = exp(load<f32>(x + (<usize>c << 2)) - top);
-      store<f32>(y + (<usize>c << 2), e);
-      sum += e;
+    if (whole < end) {
+      const e = v128.and(exp4(f32x4.sub(v128.load(x + whole), top)), last);
+      v128.store(y + whole, e);
+      sums = f32x4.add(sums, e);
     }
-    const inv: f32 = 1 / (sum + horizontalSum(sums));
-    for (let c = 0; c < n4; c += 4) v128.store(y + (<usize>c << 2), f32x4.mul(v128.load(y + (<usize>c << 2)), splat(inv)));
-    for (let c = n4; c < C; c++) store<f32>(y + (<usize>c << 2), load<f32>(y + (<usize>c << 2)) * inv);
-    memory.fill(y + (<usize>C << 2), 0, ld - (<usize>C << 2));
+    const inv = splat(1 / horizontalSum(sums));
+    for (let c: usize = 0; c < end; c += 16) v128.store(y + c, f32x4.mul(v128.load(y + c), inv));
+    for (let c = end; c < ld; c += 16) v128.store(y + c, splat(0));
   }
 }
 

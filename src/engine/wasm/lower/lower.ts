@@ -47,7 +47,7 @@ export function lower({ graph, shapes }: BoundGraph, threads: number, options: L
   const { emitter, finish } = makeEmitter(threads);
   const readers = new Map<string, Node[]>();
   for (const node of graph.nodes)
-    for (const value of new Set(node.inputs)) readers.set(value, [...(readers.get(value) ?? []), node]);
+    for (const value of new Set(readValues(node))) readers.set(value, [...(readers.get(value) ?? []), node]);
   const outputValues = new Set(Object.values(graph.outputs));
   const images = imageValues(
     graph.nodes,
@@ -116,6 +116,11 @@ export function lower({ graph, shapes }: BoundGraph, threads: number, options: L
     recomputed ? recomputeDepthwise(main, backward, depthwise, emitter.scratch) : main,
   );
   return { ...emitted, recomputed, state, inputs, outputs, nodes };
+}
+
+/** The inputs whose elements a node reads: of some it takes the shape only. */
+function readValues({ kind, inputs }: Node): readonly string[] {
+  return kind === 'Parameter' ? [] : kind === 'Reshape' ? inputs.slice(0, 1) : inputs;
 }
 
 /** Buffers that depthwise RepConvs in train mode have written, where nothing has been written over them since. */
