@@ -27,23 +27,17 @@ function makeCombined(context: LowerContext, { inputs, outputs }: Combining): { 
 }
 
 /** y = a ∘ b, all of the shape of y, whose rows are of so many channels; a may be y. */
-function emitCombine(
-  context: LowerContext,
-  kind: number,
-  [a, b, y]: readonly [View, View, View],
-  channels: number,
-): void {
+function emitCombine(context: LowerContext, kind: number, given: readonly [View, View, View], channels: number): void {
+  const [first, second, y] = given;
+  const few = withInnermost([y.axes, first.axes, second.axes])[0].length <= OUTER_DIMENSIONS;
+  const [a, b] = few ? [first, second] : [inRows(context, first), inRows(context, second)];
   const [outer, inner] = withInnermost([y.axes, a.axes, b.axes]);
-  if (outer.length > OUTER_DIMENSIONS) {
-    emitCombine(context, kind, [inRows(context, a), inRows(context, b), y], channels);
-    return;
-  }
   const behind = pad8(channels) - channels;
-  if (behind && inner.size !== channels && a !== y) clear(context, y);
+  if (behind && inner.size !== channels && first !== y) clear(context, y);
   const zeros = inner.size === channels ? behind : 0;
   const words = dimensionWords(outer, OUTER_DIMENSIONS, [1, 2, 0]);
-  const [, first, second] = inner.steps as [number, number, number];
-  context.emitter.emit(op.COMBINE, a.ref, b.ref, y.ref, zeros, ...words, inner.size, first, second, kind);
+  const [, stepA, stepB] = inner.steps as [number, number, number];
+  context.emitter.emit(op.COMBINE, a.ref, b.ref, y.ref, zeros, ...words, inner.size, stepA, stepB, kind);
 }
 
 /** The first input with each of the others. */

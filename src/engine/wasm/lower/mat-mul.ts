@@ -22,18 +22,18 @@ function batchWords(batch: readonly Dimension[], operand: number): { lengths: nu
 }
 
 /** The right matrices in panels, one after the other. */
-function packed(context: LowerContext, view: View): View {
+function packed(context: LowerContext, given: View): View {
   const { emitter } = context;
-  const shape = shapeOf(view.axes);
+  const shape = shapeOf(given.axes);
   const [batch, K, N] = [shape.slice(0, -2), shape.at(-2)!, shape.at(-1)!];
   const size = K * pad8(N);
   const axes = matrixAxes(batch, size);
-  const [down, across] = [stepOf(view.axes.at(-2)!), stepOf(view.axes.at(-1)!)];
-  const dimensions = inOrder(dimensionsOf([axes, view.axes.slice(0, -2)]));
-  if (down === undefined || across === undefined || dimensions.length > BATCH_DIMENSIONS)
-    return packed(context, inRows(context, view));
+  const dimensionsFor = (view: View): Dimension[] => inOrder(dimensionsOf([axes, view.axes.slice(0, -2)]));
+  const even = given.axes.slice(-2).every((axis) => stepOf(axis) !== undefined);
+  const view = even && dimensionsFor(given).length <= BATCH_DIMENSIONS ? given : inRows(context, given);
+  const [down, across] = view.axes.slice(-2).map((axis) => stepOf(axis)!) as [number, number];
+  const { lengths, steps } = batchWords(dimensionsFor(view), 1);
   const panels = emitter.scratch(sizeOf(batch) * size);
-  const { lengths, steps } = batchWords(dimensions, 1);
   emitter.emit(op.PACK_MATRICES, view.ref, ...steps, down, across, panels, ...lengths, K, N);
   return { ref: panels, axes, padded: true };
 }

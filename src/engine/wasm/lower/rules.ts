@@ -11,7 +11,7 @@ import { lowerConvGrad, lowerLinearGrad } from './linear.ts';
 import { withTokens } from './token-rules.ts';
 import { lowerAccumulateGrad, lowerAdamW, lowerClipGradNorm, lowerEma, lowerSgd } from './update.ts';
 
-export const RULES: Rules = /* @__PURE__ */ withTokens({
+const makeRules = (): Rules => ({
   ...INFERENCE_RULES,
   ...BASELINE_RULES,
   RepConv: (context, node) => {
@@ -120,3 +120,11 @@ export const RULES: Rules = /* @__PURE__ */ withTokens({
   AdamW: lowerAdamW,
   Ema: lowerEma,
 });
+
+let made: Rules | undefined;
+
+/** All rules, made when they are first asked for: a bundler keeps a table that another is spread into, and a page has no use for it. */
+export function allRules(): Rules {
+  made ??= withTokens(makeRules());
+  return made;
+}
