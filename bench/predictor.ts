@@ -46,9 +46,8 @@ interface Subject {
 const subjects: Subject[] = [];
 const table = new Map<string, LayerTime>();
 for (const net of values.nets.split(',')) {
-  const model = untrainedNet(net);
   for (const size of values.sizes.split(',').map(Number)) {
-    const fused = benchModels(model, { size }).at(-1)!;
+    const fused = benchModels(untrainedNet(net, size)).at(-1)!;
     const { dims, feeds } = fused;
     const layers = layersOf(fused.graph, dims);
     const missing = layers.filter(({ key }) => !table.has(key));

@@ -10,6 +10,7 @@ const LEGEND_WIDTH = 170;
 /** What a box is, for its color; the first that fits. */
 const FAMILIES: readonly { readonly label: string; readonly color: string; readonly has: (block: Block) => boolean }[] =
   [
+    { label: 'attention', color: '#f7d6f0', has: ({ kinds }) => kinds.has('MatMul') },
     { label: 'with squeeze-and-excite', color: '#f4b6c2', has: ({ kinds }) => kinds.has('Mul') },
     { label: 'RepConv (branches)', color: '#ffd79a', has: ({ kinds }) => kinds.has('RepConv') },
     { label: 'Conv', color: '#a9d3f5', has: ({ kinds }) => kinds.has('Conv') },

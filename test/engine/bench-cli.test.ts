@@ -111,6 +111,14 @@ it('exports everything as CSV and takes a result in, once', async () => {
   expect([broken.code, broken.err]).toEqual([1, expect.stringMatching(/not a result of mobileone bench/)]);
 });
 
+it('measures a transformer at its own size, and says where it does not run', async () => {
+  const short = ['--rounds', '1', '--runs', '1', '--no-save', '--json', '--runtime', 'wasm,ort-node,litert'];
+  const session = JSON.parse((await bench('mobilevit_xxs', ...short)).out) as Session;
+  expect(session.model.size).toBe(256);
+  expect(session.measurements.map(({ key }) => key)).toEqual(['wasm', 'ort-node']);
+  expect(session.notes.join('\n')).toMatch(/litert is not measured/);
+});
+
 it('explains wrong usage, and keeps nothing with --no-save', async () => {
   const cases: readonly (readonly [string[], number, RegExp])[] = [
     [[], 2, /Say what to measure/],
@@ -123,6 +131,8 @@ it('explains wrong usage, and keeps nothing with --no-save', async () => {
     [['--export', 'x.xlsx'], 2, /\.csv or \.parquet/],
     [[TINY, '--runtime', 'ort-webnn'], 1, /in browsers only/],
     [['s9'], 1, /There is no variant/],
+    [['pit_ti_224', '--size', '192'], 2, /takes images of 224 × 224 only\..*Leave --size away/s],
+    [['mobilevit_s', '--size', '224'], 2, /multiples of 64 pixels, and not 224\..*e\.g\. 256/s],
   ];
   const results = await Promise.all(cases.map(([args]) => bench(...args)));
   for (const [i, [args, code, message]] of cases.entries()) {

@@ -1,6 +1,6 @@
 """Mobile-Former (arXiv 2108.05895) in PyTorch, for zoo.py: its authors' code (github AAboys/MobileFormer, mobile_former.py and dna_blocks.py)
 is in no package and its file needs timm 0.3.4, so this is written after it, with its names of parameters: what mobile_former_52m and
-mobile_former_96m switch on, and nothing else. Tokens are [N, T, D] here, [T, N, D] there; products of matrices are layers, to be counted.
+mobile_former_96m switch on, and nothing else. Tokens are [N, T, D] here, [T, N, D] there.
 """
 
 import torch
@@ -44,11 +44,6 @@ VARIANTS = {
 DIM = 128
 
 
-class Product(nn.Module):
-    def forward(self, a, b):
-        return a @ b
-
-
 def conv_bn(inputs, outputs, kernel=1, stride=1, groups=1):
     conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
     return [conv, nn.BatchNorm2d(outputs)]
@@ -70,15 +65,9 @@ def planes(x, count):
     return x.view(n, count, c // count, h * w)
 
 
-class Attention(nn.Module):
+def attention(q, k, v):
     """softmax(q k / sqrt(C / heads)) v"""
-
-    def __init__(self):
-        super().__init__()
-        self.scores, self.values = Product(), Product()
-
-    def forward(self, q, k, v):
-        return self.values((self.scores(q, k) * q.shape[-1] ** -0.5).softmax(-1), v)
+    return (q @ k * q.shape[-1] ** -0.5).softmax(-1) @ v
 
 
 class LocalToGlobal(nn.Module):
@@ -88,11 +77,10 @@ class LocalToGlobal(nn.Module):
         self.q = nn.Linear(DIM, channels)
         self.proj = nn.Linear(channels, DIM)
         self.layer_norm = nn.LayerNorm(DIM)
-        self.attention = Attention()
 
     def forward(self, x, tokens):
         k = planes(x, 2)
-        t = joined(self.attention(heads(self.q(tokens), 2), k, k.transpose(2, 3)))
+        t = joined(attention(heads(self.q(tokens), 2), k, k.transpose(2, 3)))
         return self.layer_norm(tokens + self.proj(t * (2 * self.alpha(tokens))))
 
 
@@ -104,11 +92,10 @@ class Global(nn.Module):
         self.q = nn.Linear(DIM, DIM)
         self.channel_mlp = nn.Linear(DIM, DIM)
         self.layer_norm = nn.LayerNorm(DIM)
-        self.attention = Attention()
 
     def forward(self, tokens):
         k = heads(tokens, 4)
-        t = joined(self.attention(heads(self.q(tokens), 4), k.transpose(2, 3), k))
+        t = joined(attention(heads(self.q(tokens), 4), k.transpose(2, 3), k))
         tokens = self.layer_norm(tokens + self.channel_mlp(t))
         return self.ffn_norm(tokens + self.ffn(tokens))
 
@@ -118,11 +105,10 @@ class GlobalToLocal(nn.Module):
         super().__init__()
         self.k = nn.Linear(DIM, channels)
         self.proj = nn.Linear(DIM, channels)
-        self.attention = Attention()
 
     def forward(self, x, tokens):
         k, v = heads(self.k(tokens), 2).transpose(2, 3), heads(self.proj(tokens), 2)
-        y = self.attention(planes(x, 2).transpose(2, 3), k, v)
+        y = attention(planes(x, 2).transpose(2, 3), k, v)
         return x + y.transpose(2, 3).reshape(x.shape)
 
 

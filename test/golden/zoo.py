@@ -1,13 +1,15 @@
 """Writes zoo.json: what timm's and torchvision's own code makes of the networks of the zoo. python test/golden/zoo.py [MNEXT.PY]
 
 For each network: `params` (learnable parameters, BatchNorm's two a channel included), `folded` (the same with BatchNorm folded into the
-convolution before it: a convolution's weights and one bias an output channel, a linear layer's weights and biases), `macs`
-(multiply-adds of convolutions and linear layers at 224 px) and, in float64 at 48 x 40 px, the first logits and the norm of all when every
-parameter is a formula of its name and index (`values`), BatchNorm being folded. RepVGG's logits are those of its train form, statistics
+convolution before it: a convolution's weights and one bias an output channel, a linear layer's weights and biases, LayerNorm's, class
+tokens and position embeddings), `macs` (multiply-adds of convolutions, linear layers and the products of attention, counted by torch; at
+224 px, MobileViT at 256) and, in float64 at 48 x 40 px (or `size`), the first logits and the norm of all when every parameter is a
+formula of its name and index (`values`), BatchNorm being folded. RepVGG's logits are those of its train form, statistics
 and all; its `folded` and `macs` are those of the fused form, `train_macs` those of the train form.
 
 MobileNeXt is in no package: give the authors' `mnext.py` (github yitu-opensource/MobileNeXt, mobilenext/codebase/models) to write its
-entries anew; without it they stay as they are.
+entries anew; without it they stay as they are. Mobile-Former is in none either: `mobile_former.py` beside this file is written after its
+authors' code.
 """
 
 import copy
@@ -17,14 +19,18 @@ import math
 import pathlib
 import sys
 
+import mobile_former
 import numpy
 import timm
 import torch
 import torchvision
+from timm.layers import set_fused_attn
 from timm.utils.model import reparameterize_model
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 torch.set_default_dtype(torch.float64)
+set_fused_attn(False)
 PATH = pathlib.Path(__file__).with_name("zoo.json")
 
 
@@ -42,40 +48,34 @@ def values(name, shape, center=0.0, scale=1.0):
     return torch.from_numpy(data.astype(numpy.float32).astype(numpy.float64).reshape(shape))
 
 
-def counts(model):
-    model = copy.deepcopy(model).to("meta")
-    macs = 0
+def learnable(model):
+    return sum(p.numel() for p in model.parameters())
 
-    def hook(module, _, out):
-        nonlocal macs
-        each = module.weight[0].numel() if isinstance(module, nn.Conv2d) else module.in_features
-        macs += out.numel() * each
 
-    layers = [m for m in model.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
-    for layer in layers:
-        layer.register_forward_hook(hook)
-    model(torch.zeros(1, 3, 224, 224, device="meta"))
-    return {
-        "params": sum(p.numel() for p in model.parameters()),
-        "folded": sum(m.weight.numel() + m.weight.shape[0] for m in layers),
-        "macs": macs,
-    }
+def macs(model, side):
+    model = copy.deepcopy(model).to("meta").requires_grad_(False)
+    with FlopCounterMode(display=False) as counter:
+        model(torch.zeros(1, 3, side, side, device="meta"))
+    return counter.get_total_flops() // 2
 
 
 def fold(module):
-    """Leaves of every BatchNorm only its activation, if it has one (timm's BatchNormAct2d); biases take its place."""
+    """Leaves of every BatchNorm only its activation, if it has one (timm's BatchNormAct2d); biases before it take its place."""
+    before = None
     for name, child in module.named_children():
-        if isinstance(child, nn.BatchNorm2d):
+        if isinstance(child, (nn.BatchNorm1d, nn.BatchNorm2d)):
             setattr(module, name, getattr(child, "act", nn.Identity()))
+            for conv in before.modules():
+                if isinstance(conv, nn.Conv2d) and conv.bias is None:
+                    conv.bias = nn.Parameter(torch.zeros(conv.out_channels))
         else:
             fold(child)
-        if isinstance(child, nn.Conv2d) and child.bias is None:
-            child.bias = nn.Parameter(torch.zeros(child.out_channels))
+        before = child
 
 
 def fill(model, rename=lambda name: name):
     for name, param in [*model.named_parameters(), *model.named_buffers()]:
-        if name.endswith("num_batches_tracked"):
+        if name.endswith(("num_batches_tracked", "rel_indices")):
             continue
         name, shape = rename(name), tuple(param.shape)
         if len(shape) > 1:
@@ -89,8 +89,8 @@ def fill(model, rename=lambda name: name):
         param.data.copy_(new)
 
 
-def logits(model):
-    y = model(values("input", (1, 3, 48, 40)))[0]
+def logits(model, size):
+    y = model(values("input", (1, 3, *size)))[0]
     return {"first": y[:5].tolist(), "norm": y.norm().item()}
 
 
@@ -117,21 +117,39 @@ NETS = {
     "repvgg_a2": timm,
     "repvgg_b0": timm,
     "repvgg_b1": timm,
+    "deit_tiny_patch16_224": timm,
+    "pit_ti_224": timm,
+    "convit_tiny": timm,
+    "mobilevit_xxs": timm,
+    "mobilevit_xs": timm,
+    "mobilevit_s": timm,
+}
+
+# Side of the image for the multiply-adds, height and width of the one for the logits, where not 224, 48 and 40.
+SIZES = {
+    "deit_tiny_patch16_224": (224, (224, 224)),
+    "pit_ti_224": (224, (224, 224)),
+    "convit_tiny": (224, (224, 224)),
+    "mobilevit_xxs": (256, (128, 64)),
+    "mobilevit_xs": (256, (128, 64)),
+    "mobilevit_s": (256, (128, 64)),
 }
 
 
-def entry(model, package):
+def entry(model, package, side=224, size=(48, 40)):
     model = model.double().eval()
     with torch.no_grad():
-        counted = counts(model)
+        counted = {"params": learnable(model)}
         if hasattr(model, "stem") and hasattr(model.stem, "reparam_conv"):
-            fused = counts(reparameterize_model(model))
-            counted = {**fused, "params": counted["params"], "train_macs": counted["macs"]}
+            fused = reparameterize_model(model)
+            counted |= {"folded": learnable(fused), "macs": macs(fused, side), "train_macs": macs(model, side)}
             fill(model, repvgg_name)
         else:
             fold(model)
+            counted |= {"folded": learnable(model), "macs": macs(model, side)}
             fill(model)
-        return {"package": package, **counted, **logits(model)}
+        large = {} if size == (48, 40) else {"size": size}
+        return {"package": package, **counted, **large, **logits(model, size)}
 
 
 def main():
@@ -140,7 +158,10 @@ def main():
     for name, source in NETS.items():
         package = source.__name__.split(".")[0]
         model = source.create_model(name) if source is timm else source.get_model(name)
-        nets[name] = entry(model, package)
+        nets[name] = entry(model, package, *SIZES.get(name, ()))
+        print(name, nets[name])
+    for name in mobile_former.VARIANTS:
+        nets[name] = entry(mobile_former.mobile_former(name), "mobile_former.py")
         print(name, nets[name])
     if len(sys.argv) > 1:
         spec = importlib.util.spec_from_file_location("mnext", sys.argv[1])

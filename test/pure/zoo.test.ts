@@ -6,23 +6,27 @@ import { cost } from '../../src/graph/cost.ts';
 import { graphToSvg } from '../../src/graph/draw.ts';
 import { groupDigits, printGraph } from '../../src/graph/print.ts';
 import { modelConfig } from '../../src/models/registry.ts';
-import { ROUNDING, ZOO, zooGraph, zooNet } from '../../src/models/zoo/registry.ts';
+import { ROUNDING, SIZE, ZOO, zooGraph, zooNet } from '../../src/models/zoo/registry.ts';
 import { type GoldenNet, goldenOf } from '../engine/cases/zoo.ts';
 
 const { nets } = JSON.parse(readFileSync('test/golden/zoo.json', 'utf8')) as { nets: Record<string, GoldenNet> };
-const AT_224 = { N: 1, H: 224, W: 224 };
+/** One image of the size that a network is published for. */
+const atItsSize = (name: string): { N: number; H: number; W: number } => {
+  const { size = SIZE } = zooNet(name);
+  return { N: 1, H: size, W: size };
+};
 const names = Object.keys(ZOO);
 
 describe.each(names)('%s', (name) => {
   const net = zooNet(name);
-  const counted = cost(bind(zooGraph(name, 'fused'), AT_224));
+  const counted = cost(bind(zooGraph(name, 'fused'), atItsSize(name)));
   const train = zooGraph(name, 'train');
   const golden = goldenOf(nets, name);
 
   test.skipIf(!golden)("has exactly the package's parameters and multiply-adds", () => {
     expect([counted.params, counted.macs]).toEqual([golden!.folded, golden!.macs]);
     if (train) {
-      const { params, macs } = cost(bind(train, AT_224));
+      const { params, macs } = cost(bind(train, atItsSize(name)));
       expect([params, macs]).toEqual([golden!.params, golden!.train_macs]);
     }
   });
@@ -39,10 +43,13 @@ describe.each(names)('%s', (name) => {
     }
   });
 
-  test('ends in 1000 logits at any image size', () => {
+  test('ends in 1000 logits at any image size that it takes', () => {
+    const { sides } = net;
+    const one = sides && 'only' in sides ? sides.only : undefined;
+    const other = sides && 'multiplesOf' in sides ? [3 * sides.multiplesOf, sides.multiplesOf] : [225, 97];
     for (const [N, H, W] of [
-      [2, 64, 64],
-      [1, 225, 97],
+      [2, one ?? 64, one ?? 64],
+      [1, one ?? other[0]!, one ?? other[1]!],
     ] as const) {
       const { graph, shapes } = bind(train ?? zooGraph(name, 'fused'), { N, H, W });
       expect(shapes.get(graph.outputs.logits!)).toEqual([N, 1000]);
@@ -53,18 +60,18 @@ describe.each(names)('%s', (name) => {
 test("every entry of the packages' counts belongs to a network", () => {
   const known = new Set(names.map((name) => goldenOf(nets, name)));
   expect(Object.keys(nets).filter((name) => !known.has(nets[name]!))).toEqual([]);
-  expect(Object.keys(nets)).toHaveLength(22);
+  expect(Object.keys(nets)).toHaveLength(28);
 });
 
-test("the convolutional networks of the paper's Figure 2 are all there, and Mobile-Former", () => {
-  expect(names.filter((name) => ZOO[name]!.inFigure2)).toHaveLength(16);
+test("the networks of the paper's Figure 2 are all there", () => {
+  expect(names.filter((name) => ZOO[name]!.inFigure2)).toHaveLength(21);
 });
 
 /** The table of docs/zoo.md: what `published` and `differs` say, beside our counts. */
 function docsTable(): string {
   const rows = names.map((name) => {
     const { title, published, follows, differs, inFigure2 } = ZOO[name]!;
-    const { params, macs } = cost(bind(zooGraph(name, 'fused'), AT_224));
+    const { params, macs } = cost(bind(zooGraph(name, 'fused'), atItsSize(name)));
     const { params: theirs, macs: work, top1, source } = published;
     const place = source.replace(/^MobileOne, arXiv 2206.04040, /, '');
     const cells = [
@@ -91,10 +98,10 @@ test('docs/zoo.md has the table of the registry (UPDATE_GOLDEN=1 writes it)', ()
 });
 
 /** UPDATE_GOLDEN=1 writes the files anew. */
-test.each(['mobilenetv3_small_100', 'shufflenet_v2_x1_0', 'repvgg_a0', 'ghostnet_100'])(
+test.each(['mobilenetv3_small_100', 'shufflenet_v2_x1_0', 'repvgg_a0', 'ghostnet_100', 'mobilevit_xxs'])(
   'the printed graph of %s is the golden one',
   (name) => {
-    const bound = bind(zooGraph(name, 'fused'), AT_224);
+    const bound = bind(zooGraph(name, 'fused'), atItsSize(name));
     const path = `test/golden/graphs/${name}.txt`;
     if (process.env.UPDATE_GOLDEN) writeFileSync(path, printGraph(bound));
     expect(existsSync(path)).toBe(true);
@@ -103,10 +110,29 @@ test.each(['mobilenetv3_small_100', 'shufflenet_v2_x1_0', 'repvgg_a0', 'ghostnet
 );
 
 test('a drawing has one box a block', () => {
-  const svg = graphToSvg(bind(zooGraph('resnet18', 'fused'), AT_224));
+  const svg = graphToSvg(bind(zooGraph('resnet18', 'fused'), atItsSize('resnet18')));
   // conv1, maxpool, eight blocks, global_pool, fc
   expect(svg.match(/<g>/g)).toHaveLength(12);
   expect(svg).toContain('>layer4.1<');
+});
+
+test('the blocks of a transformer are drawn as attention', () => {
+  const svg = graphToSvg(bind(zooGraph('deit_tiny_patch16_224', 'fused'), atItsSize('deit_tiny_patch16_224')));
+  for (const block of ['patch_embed', 'cls_token', 'pos_embed', 'blocks.0', 'blocks.11', 'norm', 'head'])
+    expect(svg).toContain(`>${block}<`);
+  expect(svg).toContain('>attention<');
+  expect(svg).not.toContain('squeeze-and-excite');
+});
+
+test('position embeddings hold for one size, which the graph takes', () => {
+  for (const name of names) {
+    const { sides } = ZOO[name]!;
+    const [, , h] = zooGraph(name, 'fused').inputs[0]!.shape;
+    expect(h, name).toBe(sides && 'only' in sides ? sides.only : 'H');
+  }
+  expect(() => bind(zooGraph('mobilevit_s', 'fused'), { N: 1, H: 224, W: 224 })).toThrow(
+    'node "stages.4.1.unfold" (SpaceToDepth): the image 7×7 does not divide into blocks of 2',
+  );
 });
 
 test('unknown names get a hint, and what can only be measured is not taken for a variant', () => {

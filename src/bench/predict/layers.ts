@@ -39,8 +39,8 @@ function attributes(node: Node): string {
     if (group > 1) parts.push(`g${group}`);
     return ` ${parts.join(' ')}`;
   }
-  // Mean and deviation of the images change nothing about the time.
-  if (node.kind === 'Preprocess') return '';
+  // Mean and deviation of the images, or what a constant is, change nothing about the time.
+  if (node.kind === 'Preprocess' || node.kind === 'Constant') return '';
   const entries = Object.entries(node.attrs).filter(([, value]) => value !== undefined);
   return entries.map(([name, value]) => ` ${name}=${JSON.stringify(value)}`).join('');
 }

@@ -93,7 +93,7 @@ export interface OpenedBench {
 export async function openBench(target: string, flags: BenchFlags): Promise<OpenedBench> {
   const size = wholeNumber('--size', flags.size, 32);
   const batch = wholeNumber('--batch', flags.batch);
-  const source = isBareName(target) ? untrainedNet(target) : (await openModel(target)).model;
+  const source = isBareName(target) ? untrainedNet(target, size) : (await openModel(target)).model;
   const forms = benchModels(source, { batch, ...(size ? { size } : {}) });
   const fused = forms.at(-1)!;
   const { macs, params } = cost(bind(fused.graph, { ...fused.dims, N: 1 }));

@@ -10,7 +10,7 @@ import { originJson, originLines } from '../describe-origin.ts';
 import { EXIT } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { describeMachine } from '../machine.ts';
-import { describePublished, isBareName, namedNet } from '../named-net.ts';
+import { describePublished, imageSide, isBareName, namedNet } from '../named-net.ts';
 import { threadCount, wholeNumber } from '../open-engine.ts';
 import { openModel } from '../open-model.ts';
 import { printTrainingPlan } from '../training-plan.ts';
@@ -30,7 +30,7 @@ export async function infoCommand(io: Io, what: string | undefined, flags: InfoF
   if (what === undefined) return await machineInfo(io, flags.json === true);
   if (isBareName(what)) {
     const named = namedNet(what);
-    if ('net' in named) return describeNet(io, named.net, size ?? 224, flags);
+    if ('net' in named) return describeNet(io, named.net, imageSide(named.net, size), flags);
     const { config } = named;
     if (flags.plan) return showPlan(io, config, size ?? 224, flags);
     describe(io, { title: `variant ${what}`, config, form: flags.fused ? 'fused' : 'train', size: size ?? 224 }, flags);

@@ -5,7 +5,7 @@ import { convAttrs, type GraphBuilder } from '../../graph/build.ts';
 export const CLASSES: number = 1000;
 
 /** Activations by timm's names. */
-export type Activation = 'relu' | 'relu6' | 'hard_swish' | 'hard_sigmoid' | 'swish' | 'sigmoid';
+export type Activation = 'relu' | 'relu6' | 'hard_swish' | 'hard_sigmoid' | 'swish' | 'sigmoid' | 'gelu';
 
 const ACTIVATIONS: Readonly<Record<Activation, (g: GraphBuilder, name: string, x: string) => string>> = {
   relu: (g, name, x) => g.op('Relu', name, [x], {}),
@@ -14,6 +14,7 @@ const ACTIVATIONS: Readonly<Record<Activation, (g: GraphBuilder, name: string, x
   hard_sigmoid: (g, name, x) => g.op('HardSigmoid', name, [x], {}),
   swish: (g, name, x) => g.op('Swish', name, [x], {}),
   sigmoid: (g, name, x) => g.op('Sigmoid', name, [x], {}),
+  gelu: (g, name, x) => g.op('Gelu', name, [x], {}),
 };
 
 /** Appends an activation. */
@@ -26,6 +27,8 @@ export interface ConvOptions {
   readonly stride?: number;
   /** Every channel by itself. */
   readonly depthwise?: true;
+  /** Rows and columns of zeros on each side; default: so many that a stride of 1 changes no size. */
+  readonly pad?: number;
   /** What follows; nothing by default. */
   readonly act?: Activation | undefined;
 }
@@ -36,9 +39,10 @@ export function conv(
   name: string,
   x: string,
   [inChannels, outChannels]: readonly [number, number],
-  { kernel = 1, stride = 1, depthwise, act }: ConvOptions = {},
+  { kernel = 1, stride = 1, depthwise, pad = (kernel - 1) / 2, act }: ConvOptions = {},
 ): string {
-  const y = g.conv(name, x, outChannels, inChannels, convAttrs(kernel, stride, depthwise ? inChannels : 1));
+  const attrs = { ...convAttrs(kernel, stride, depthwise ? inChannels : 1), pads: [pad, pad, pad, pad] } as const;
+  const y = g.conv(name, x, outChannels, inChannels, attrs);
   return act ? activate(g, `${name}.act`, y, act) : y;
 }
 

@@ -3,6 +3,8 @@ import { closestMatch, UserError } from '../../core/errors.ts';
 import type { Graph } from '../../graph/graph.ts';
 import { fuseGraph } from '../../graph/passes/fuse.ts';
 import { mobileOne, VARIANTS } from '../mobileone.ts';
+import { convitTiny } from './convit.ts';
+import { deitTiny } from './deit.ts';
 import { efficientNetB0 } from './efficientnet.ts';
 import { ghostNet } from './ghostnet.ts';
 import { microMobileOne } from './micro.ts';
@@ -13,13 +15,15 @@ import { mobileNetV1 } from './mobilenet-v1.ts';
 import { mobileNetV2 } from './mobilenet-v2.ts';
 import { mobileNetV3 } from './mobilenet-v3.ts';
 import { mobileNeXt } from './mobilenext.ts';
+import { MOBILEVIT, mobileVit } from './mobilevit.ts';
+import { pitTi } from './pit.ts';
 import { REPVGG, repVgg } from './repvgg.ts';
 import { resNet } from './resnet.ts';
 import { shuffleNetV2 } from './shufflenet-v2.ts';
 
 export interface ZooNet {
   readonly title: string;
-  /** Millions of parameters, millions of multiply-adds at 224 px, and top-1 accuracy in percent, as published. */
+  /** Millions of parameters, millions of multiply-adds at its size, and top-1 accuracy in percent, as published. */
   readonly published: {
     readonly params: number;
     readonly macs: number;
@@ -33,9 +37,16 @@ export interface ZooNet {
   readonly differs?: { readonly params?: number; readonly macs?: number; readonly why: string };
   /** One of the 21 networks of the paper's Figure 2. */
   readonly inFigure2?: true;
+  /** Side in pixels of the images for which it is published, where not 224 (`SIZE`). */
+  readonly size?: number;
+  /** What sides of images it takes, where not all: one only, in pixels, or multiples of so many. */
+  readonly sides?: { readonly only: number } | { readonly multiplesOf: number };
   /** The graph, image `[N, 3, H, W]` → `logits` `[N, 1000]`: in the train form if there is one, else with BatchNorm folded. */
   readonly build: () => Graph;
 }
+
+/** Side in pixels of the images that networks are counted and measured with. */
+export const SIZE = 224;
 
 /** What rounding of published numbers, and pooling counted or not, make. */
 export const ROUNDING = 0.02;
@@ -74,6 +85,23 @@ const repVggNet = (name: keyof typeof REPVGG, numbers: ZooNet['published'], diff
   follows: `timm repvgg_${name}`,
   ...(differs ? { differs } : {}),
   build: () => repVgg(REPVGG[name], `repvgg_${name}`),
+});
+
+const FIXED = { sides: { only: SIZE } } as const;
+
+const mobileVitNet = (
+  name: keyof typeof MOBILEVIT,
+  numbers: ZooNet['published'],
+  differs: NonNullable<ZooNet['differs']>,
+): ZooNet => ({
+  title: `MobileViT-${name.toUpperCase()}`,
+  published: numbers,
+  differs,
+  follows: `timm mobilevit_${name}, at 256 px as in arXiv 2110.02178`,
+  inFigure2: true,
+  size: 256,
+  sides: { multiplesOf: 64 },
+  build: () => mobileVit(MOBILEVIT[name], `mobilevit_${name}`),
 });
 
 /** Every network by the name that commands take, timm's or torchvision's where they have it. */
@@ -193,6 +221,51 @@ export const ZOO: Readonly<Record<string, ZooNet>> = {
     follows: 'timm ghostnet_100',
     build: () => ghostNet(),
   },
+  deit_tiny_patch16_224: {
+    title: 'DeiT-tiny',
+    published: published(5.9, 1300, 72.2),
+    follows: 'timm deit_tiny_patch16_224',
+    differs: {
+      params: 0.04,
+      macs: 0.04,
+      why: 'the top-1 is that of the network without distillation token, the 5.9 M are those with it (arXiv 2012.12877; top-1 74.5); published in tenths of a billion',
+    },
+    inFigure2: true,
+    ...FIXED,
+    build: deitTiny,
+  },
+  pit_ti_224: {
+    title: 'PiT-ti',
+    published: published(4.9, 710, 71.3),
+    follows: 'timm pit_ti_224',
+    inFigure2: true,
+    ...FIXED,
+    build: pitTi,
+  },
+  convit_tiny: {
+    title: 'ConViT-tiny',
+    published: published(5.7, 1000, 73.1),
+    follows: 'timm convit_tiny',
+    differs: {
+      macs: 0.26,
+      why: 'published in billions; without the products of attention it has 1075 M',
+    },
+    ...FIXED,
+    build: convitTiny,
+  },
+  mobilevit_xxs: mobileVitNet('xxs', published(1.3, 373, 69), {
+    params: 0.03,
+    macs: 0.1,
+    why: 'published in tenths of a million; 329 M without the products of attention, so how Table 9 counts is not known',
+  }),
+  mobilevit_xs: mobileVitNet('xs', published(2.3, 941, 74.8), {
+    macs: 0.1,
+    why: '909 M without the products of attention, so how Table 9 counts is not known',
+  }),
+  mobilevit_s: mobileVitNet('s', published(5.6, 1792, 78.4), {
+    macs: 0.125,
+    why: '1823 M without the products of attention, so how Table 9 counts is not known',
+  }),
   mobile_former_52m: {
     title: 'Mobile-Former-52M',
     published: published(3.6, 52, 68.7),

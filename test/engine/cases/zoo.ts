@@ -35,6 +35,8 @@ export interface GoldenNet {
   readonly folded: number;
   readonly macs: number;
   readonly train_macs?: number;
+  /** Height and width of the image of the logits, where not 48 and 40. */
+  readonly size?: readonly [number, number];
   readonly first: readonly number[];
   readonly norm: number;
 }
