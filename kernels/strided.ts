@@ -3,7 +3,7 @@
  * are broadcast. An instruction lists eight (or five) dimensions, the innermost last, those that are not needed of length 1.
  */
 import { ADD, MUL } from './broadcast-kinds';
-import { int, ptr, share } from './vector';
+import { clearFew, int, ptr, share } from './vector';
 
 /** Rows that are copied together: transposed four by four they fill whole lines of the cache. */
 const ROWS: i32 = 32;
@@ -81,7 +81,7 @@ export function copy(p: usize, tid: i32, nt: i32): void {
       y += <usize>(at * int(p, 6 + 3 * d)) << 2;
     }
     copyRows(x, down, step, y, across, count, n);
-    if (zeros) for (let r = 0; r < count; r++) memory.fill(y + <usize>r * across + (<usize>n << 2), 0, <usize>zeros << 2);
+    if (zeros) for (let r = 0; r < count; r++) clearFew(y + <usize>r * across + (<usize>n << 2), zeros);
   }
 }
 
@@ -136,7 +136,7 @@ function each(kind: i32, p: usize, i0: i32, i1: i32): void {
       y += <usize>(at * int(p, 8 + 4 * d)) << 2;
     }
     run(kind, a, sa, b, sb, y, count);
-    if (zeros && first + count == n) memory.fill(y + (<usize>count << 2), 0, <usize>zeros << 2);
+    if (first + count == n) clearFew(y + (<usize>count << 2), zeros);
   }
 }
 

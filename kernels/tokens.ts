@@ -4,13 +4,13 @@ import { PANEL } from './generated/width';
 import { exp4 } from './math';
 import { panelWidth } from './pack';
 import { copyRows } from './strided';
-import { float, fma, horizontalSum, int, ptr, share, splat } from './vector';
+import { clearFew, float, fma, horizontalSum, int, ptr, share, splat } from './vector';
 
 /** Columns j … j + width − 1 of a matrix [K][N] of any steps (bytes) as one panel, zeros in place of columns behind N. */
 function packColumnsOf(b: usize, down: usize, across: usize, panel: usize, K: i32, columns: i32, width: i32): void {
   const ld = <usize>width << 2;
   copyRows(b, down, across, panel, ld, K, columns);
-  if (columns < width) for (let k = 0; k < K; k++) memory.fill(panel + <usize>k * ld + (<usize>columns << 2), 0, <usize>(width - columns) << 2);
+  if (columns < width) for (let k = 0; k < K; k++) clearFew(panel + <usize>k * ld + (<usize>columns << 2), width - columns);
 }
 
 /**
@@ -107,6 +107,6 @@ export function layerNorm(p: usize, tid: i32, nt: i32): void {
       v128.store(y + c, fma(d, v128.load(weight + c), v128.load(bias + c)));
     }
     for (let c = n4; c < C4; c += 4) store<f32>(y + c, (load<f32>(x + c) - mean) * inv * load<f32>(weight + c) + load<f32>(bias + c));
-    memory.fill(y + C4, 0, ld - C4);
+    clearFew(y + C4, int(p, 5) - C);
   }
 }
