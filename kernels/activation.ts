@@ -1,4 +1,7 @@
-/** Activations of four values at a time. Activations are [rows, cs] with C channels used; the rest stays zero. */
+/**
+ * Activations of eight values at a time. Activations are [rows, cs] with C channels used; the rest stays zero. `pmin` and `pmax` are one
+ * instruction each, `min` and `max` many; what is not a number stays so while it is the first operand.
+ */
 import { exp4 } from './math';
 import { AFFINE, CLIP, GELU, HARD_SIGMOID, HARD_SWISH, SIGMOID, SWISH } from './activation-kinds';
 import { FULL } from './generated/full';
@@ -7,7 +10,7 @@ import { float, fma, int, ptr, share, splat } from './vector';
 @inline
 function hardSigmoid(x: v128): v128 {
   const y = f32x4.add(f32x4.mul(x, splat(<f32>(1.0 / 6.0))), splat(0.5));
-  return f32x4.min(f32x4.max(y, splat(0)), splat(1));
+  return f32x4.pmin(f32x4.pmax(y, splat(0)), splat(1));
 }
 
 @inline
@@ -29,7 +32,7 @@ function upperTail(x: v128): v128 {
 
 @inline
 function apply(kind: i32, x: v128, least: v128, most: v128): v128 {
-  if (kind == CLIP) return f32x4.min(f32x4.max(x, least), most);
+  if (kind == CLIP) return f32x4.pmin(f32x4.pmax(x, least), most);
   if (kind == HARD_SIGMOID) return hardSigmoid(x);
   if (kind == HARD_SWISH) return f32x4.mul(x, hardSigmoid(x));
   if (kind == SIGMOID) return sigmoid(x);
@@ -42,7 +45,13 @@ function apply(kind: i32, x: v128, least: v128, most: v128): v128 {
 @inline
 function each(kind: i32, p: usize, i0: usize, i1: usize): void {
   const least = splat(float(p, 7)), most = splat(float(p, 8));
-  for (let i = i0; i < i1; i += 16) v128.store(ptr(p, 2) + i, apply(kind, v128.load(ptr(p, 1) + i), least, most));
+  const x = ptr(p, 1), y = ptr(p, 2);
+  for (let i = i0; i < i1; i += 32) {
+    const a = v128.load(x + i), b = v128.load(x + i, 16);
+    const first = apply(kind, a, least, most), second = apply(kind, b, least, most);
+    v128.store(y + i, first);
+    v128.store(y + i, second, 16);
+  }
 }
 
 /** 1 x, 2 y, 3 rows, 4 cs, 5 C, 6 which of activation-kinds.ts, 7 least and 8 most of a clip, or factor and summand, 9 whether zeros do not stay zero. */

@@ -16,11 +16,14 @@ export function exp(x: f32): f32 {
   return p * reinterpret<f32>((<i32>n + 127) << 23);
 }
 
-/** exp of four values, by the same steps, fused where that can be. */
+/** Added to a small float, it leaves the nearest whole number in the last bits of the sum. */
+const WHOLE: f32 = 12582912;
+
+/** exp of four values, by the same polynomial; without conversions to integers, which are slow and can't be merged into 256 bits. */
 @inline
 export function exp4(x: v128): v128 {
-  x = f32x4.max(splat(-87.3), f32x4.min(splat(88.3), x));
-  const n = f32x4.nearest(f32x4.mul(x, splat(<f32>1.44269504088896341)));
+  x = f32x4.pmax(f32x4.pmin(x, splat(88.3)), splat(-87.3)); // one instruction each; what is not a number stays so
+  const t = fma(x, splat(<f32>1.44269504088896341), splat(WHOLE)), n = f32x4.sub(t, splat(WHOLE));
   const r = fma(n, splat(<f32>2.12194440e-4), fma(n, splat(<f32>-0.693359375), x));
   let p = fma(splat(<f32>1.9875691500e-4), r, splat(<f32>1.3981999507e-3));
   p = fma(p, r, splat(<f32>8.3334519073e-3));
@@ -28,7 +31,7 @@ export function exp4(x: v128): v128 {
   p = fma(p, r, splat(<f32>1.6666665459e-1));
   p = fma(p, r, splat(<f32>5.0000001201e-1));
   p = f32x4.add(fma(p, f32x4.mul(r, r), r), splat(1));
-  return f32x4.mul(p, i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23));
+  return f32x4.mul(p, i32x4.add(i32x4.shl(t, 23), i32x4.splat(127 << 23)));
 }
 
 /** Natural logarithm of a positive, normal x. */

@@ -61,26 +61,41 @@ function largestLane(v: v128): f32 {
 
 /** 1 x, 2 y, 3 rows, 4 C, 5 floats from row to row (a multiple of 8, so that whole vectors can be read); the rest of a row becomes zero. */
 export function softmaxRows(p: usize, tid: i32, nt: i32): void {
-  const C = int(p, 4), ld = <usize>int(p, 5) << 2, r1 = share(int(p, 3), 1, tid + 1, nt), whole = <usize>(C & ~3) << 2, end = <usize>(C + 3 & ~3) << 2;
-  const last = lanesBefore(C & 3), least = splat(-Infinity);
+  const C = int(p, 4), ld = <usize>int(p, 5) << 2, r1 = share(int(p, 3), 1, tid + 1, nt), pairs = <usize>(C & ~7) << 2, end = <usize>(C + 7 & ~7) << 2;
+  const firstLanes = lanesBefore(C & 7), secondLanes = lanesBefore((C & 7) - 4), least = splat(-Infinity);
   for (let r = share(int(p, 3), 1, tid, nt); r < r1; r++) {
     const x = ptr(p, 1) + <usize>r * ld, y = ptr(p, 2) + <usize>r * ld;
-    let most = whole < end ? v128.bitselect(v128.load(x + whole), least, last) : least, sums = splat(0);
-    for (let c: usize = 0; c < whole; c += 16) most = f32x4.max(most, v128.load(x + c));
-    const top = splat(largestLane(most));
-    for (let c: usize = 0; c < whole; c += 16) {
-      const e = exp4(f32x4.sub(v128.load(x + c), top));
-      v128.store(y + c, e);
-      sums = f32x4.add(sums, e);
+    let m0 = least, m1 = least, s0 = splat(0), s1 = s0;
+    for (let c: usize = 0; c < pairs; c += 32) {
+      m0 = f32x4.pmax(m0, v128.load(x + c));
+      m1 = f32x4.pmax(m1, v128.load(x + c, 16));
     }
-    if (whole < end) {
-      const e = v128.and(exp4(f32x4.sub(v128.load(x + whole), top)), last);
-      v128.store(y + whole, e);
-      sums = f32x4.add(sums, e);
+    if (pairs < end) {
+      m0 = f32x4.pmax(m0, v128.bitselect(v128.load(x + pairs), least, firstLanes));
+      m1 = f32x4.pmax(m1, v128.bitselect(v128.load(x + pairs, 16), least, secondLanes));
     }
-    const inv = splat(1 / horizontalSum(sums));
-    for (let c: usize = 0; c < end; c += 16) v128.store(y + c, f32x4.mul(v128.load(y + c), inv));
-    for (let c = end; c < ld; c += 16) v128.store(y + c, splat(0));
+    const top = splat(largestLane(f32x4.pmax(m0, m1)));
+    for (let c: usize = 0; c < pairs; c += 32) {
+      const a = v128.load(x + c), b = v128.load(x + c, 16), e0 = exp4(f32x4.sub(a, top)), e1 = exp4(f32x4.sub(b, top));
+      s0 = f32x4.add(s0, e0);
+      s1 = f32x4.add(s1, e1);
+      v128.store(y + c, e0);
+      v128.store(y + c, e1, 16);
+    }
+    if (pairs < end) {
+      const a = v128.load(x + pairs), b = v128.load(x + pairs, 16);
+      const e0 = v128.and(exp4(f32x4.sub(a, top)), firstLanes), e1 = v128.and(exp4(f32x4.sub(b, top)), secondLanes);
+      s0 = f32x4.add(s0, e0);
+      s1 = f32x4.add(s1, e1);
+      v128.store(y + pairs, e0);
+      v128.store(y + pairs, e1, 16);
+    }
+    const inv = splat(1 / horizontalSum(f32x4.add(s0, s1)));
+    for (let c: usize = 0; c < end; c += 32) {
+      const a = v128.load(y + c), b = v128.load(y + c, 16);
+      v128.store(y + c, f32x4.mul(a, inv));
+      v128.store(y + c, f32x4.mul(b, inv), 16);
+    }
   }
 }
 
