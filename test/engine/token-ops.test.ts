@@ -20,19 +20,22 @@ test.each(tokenCases())('ONNX Runtime: $graph.name', async (one) => {
   await expectAgreement([ort], one);
 });
 
-test.each(tokenCases())('a file whose sizes are open: $graph.name', async ({ graph, dims, feeds, state }) => {
-  const session = await openOnnx(await toOnnx(graph, state), { runtime: 'node', threads: 1 });
-  const actual = await session.run(feeds);
-  await session.dispose();
-  const [expected, program] = await runOn(createReferenceEngine(), { graph, dims, feeds, state }, 1);
-  await program.dispose();
-  for (const [name, { shape, data }] of Object.entries(expected)) {
-    expect(actual[name]!.shape).toEqual(shape);
-    data.forEach((value, i) => {
-      expect(actual[name]!.data[i]).toBeCloseTo(value, 4);
-    });
-  }
-});
+test.each(tokenCases().flatMap((one) => (['float32', 'float16'] as const).map((dtype) => ({ ...one, dtype }))))(
+  'a file whose sizes are open, $dtype: $graph.name',
+  async ({ graph, dims, feeds, state, dtype }) => {
+    const session = await openOnnx(await toOnnx(graph, state, { dtype }), { runtime: 'node', threads: 1 });
+    const actual = await session.run(feeds);
+    await session.dispose();
+    const [expected, program] = await runOn(createReferenceEngine(), { graph, dims, feeds, state }, 1);
+    await program.dispose();
+    for (const [name, { shape, data }] of Object.entries(expected)) {
+      expect(actual[name]!.shape).toEqual(shape);
+      data.forEach((value, i) => {
+        expect(actual[name]!.data[i]).toBeCloseTo(value, dtype === 'float16' ? 1.5 : 4);
+      });
+    }
+  },
+);
 
 /** A graph of one node over inputs of these shapes. */
 function one<K extends OpKind>(kind: K, attrs: OpAttrs[K], ...shapes: (readonly number[])[]): Graph {

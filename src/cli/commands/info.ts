@@ -56,7 +56,7 @@ function showPlan(io: Io, config: MobileOneConfig, size: number, { batch, thread
 
 /** A network that is no variant of MobileOne: its layers, and what was published of it. */
 function describeNet(io: Io, name: string, size: number, flags: InfoFlags): number {
-  const { title, published, follows, differs } = zooNet(name);
+  const { title, published, follows, differs, sides } = zooNet(name);
   if (flags.plan)
     throw new UserError(
       `${name} can be measured, but not trained, so there is no plan of its training.`,
@@ -69,7 +69,7 @@ function describeNet(io: Io, name: string, size: number, flags: InfoFlags): numb
   const fusedParams = countParams(zooGraph(name, 'fused'));
   if (flags.json) {
     const counts = { form, size, params, fusedParams, macs };
-    io.out(JSON.stringify({ title, ...counts, published, follows, differs, nodes }));
+    io.out(JSON.stringify({ title, ...counts, published, follows, differs, sides, nodes }));
     return EXIT.ok;
   }
   io.out(printGraph(bound).trimEnd());
