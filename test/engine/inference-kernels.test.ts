@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { loadState } from '../../src/engine/engine.ts';
 import { makeWasmEngine } from '../../src/engine/wasm/engine.ts';
 import { INFERENCE_RULES, type Rules } from '../../src/engine/wasm/lower/inference-rules.ts';
-import { allRules } from '../../src/engine/wasm/lower/rules.ts';
+import { RULES } from '../../src/engine/wasm/lower/rules.ts';
 import { nodeKernels } from '../../src/engine/wasm/node.ts';
 import type { KernelExports, Kernels } from '../../src/engine/wasm/platform.ts';
 import { selfTestCases } from '../../src/engine/wasm/self-test.ts';
@@ -44,7 +44,7 @@ test.each(['baseline', 'relaxed'])('the %s kernels of inference give the same bi
   expect(cases.length).toBe(4);
   for (const { graph, state, dims, feeds } of cases) {
     const answers = await Promise.all(
-      [kernelsOf(build, allRules()), kernelsOf(`${build}-inference`, INFERENCE_RULES)].map(async (kernels) => {
+      [kernelsOf(build, RULES), kernelsOf(`${build}-inference`, INFERENCE_RULES)].map(async (kernels) => {
         const program = await makeWasmEngine(kernels, 1).compile(graph, { dims });
         loadState(program, state);
         return await program.run(feeds);
@@ -63,5 +63,7 @@ test('they say before compiling that they run no training step', async () => {
 test('and no op of other networks', async () => {
   const engine = makeWasmEngine(kernelsOf('relaxed-inference', INFERENCE_RULES), 1);
   const { graph, dims } = selfTestCases().find((one) => one.graph.nodes.some(({ kind }) => kind === 'PRelu'))!;
-  await expect(engine.compile(graph, { dims })).rejects.toThrow(/can't run prelu \(PRelu\), HardSigmoid \(HardSigmoid\)/);
+  await expect(engine.compile(graph, { dims })).rejects.toThrow(
+    /can't run prelu \(PRelu\), HardSigmoid \(HardSigmoid\)/,
+  );
 });

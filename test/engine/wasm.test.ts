@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { Engine } from '../../src/engine/engine.ts';
 import { makeWasmEngine } from '../../src/engine/wasm/engine.ts';
-import { allRules } from '../../src/engine/wasm/lower/rules.ts';
+import { RULES } from '../../src/engine/wasm/lower/rules.ts';
 import { nodeWasmEngine } from '../../src/engine/wasm/node.ts';
 import type { KernelExports } from '../../src/engine/wasm/platform.ts';
 import { graphBuilder } from '../../src/graph/build.ts';
@@ -47,7 +47,7 @@ test('the tile, chosen by timing when a process starts, changes no bit', async (
     makeWasmEngine(
       {
         ops: OPS,
-        rules: allRules(),
+        rules: RULES,
         description: 'test',
         tuning: `${rows}×8 tile`,
         async start(memory) {

@@ -5,7 +5,7 @@ import { chooseKernels } from '../../src/engine/wasm/choose-node.ts';
 import { type CompiledKernels, compileKernels, HAS_REVECTORIZER } from '../../src/engine/wasm/compile-node.ts';
 import { prepareGraph } from '../../src/engine/wasm/engine.ts';
 import { lower } from '../../src/engine/wasm/lower/lower.ts';
-import { allRules } from '../../src/engine/wasm/lower/rules.ts';
+import { RULES } from '../../src/engine/wasm/lower/rules.ts';
 import { sameBits, selfTestCases } from '../../src/engine/wasm/self-test.ts';
 import { bind } from '../../src/graph/bind.ts';
 
@@ -49,7 +49,7 @@ function slow(kernels: CompiledKernels): CompiledKernels {
 test('the self-test runs every instruction of the engine', () => {
   const used = new Set<number>();
   for (const { graph, dims } of selfTestCases()) {
-    const { main, preparation } = lower(bind(prepareGraph(graph), dims), 1, { rules: allRules() });
+    const { main, preparation } = lower(bind(prepareGraph(graph), dims), 1, { rules: RULES });
     for (const { opcode } of [...main, ...preparation]) used.add(opcode);
   }
   const missing = Object.entries(op).filter(([name, code]) => name !== 'INSTRUCTION_WORDS' && !used.has(code));

@@ -2,7 +2,7 @@
 
 import { OPS } from '../../graph/ops.ts';
 import { type CompiledKernels, compileKernels, HAS_REVECTORIZER, type SimdBuild } from './compile-node.ts';
-import { allRules } from './lower/rules.ts';
+import { RULES } from './lower/rules.ts';
 import type { Kernels } from './platform.ts';
 import { sameBits } from './self-test.ts';
 import { startThreads } from './threads-node.ts';
@@ -62,7 +62,7 @@ function candidates(kernels: CompiledKernels): Candidate<CompiledKernels>[] {
 function describe({ kernels, tile, instantiate }: Candidate<CompiledKernels>, note = ''): Kernels {
   return {
     ops: OPS,
-    rules: allRules(),
+    rules: RULES,
     description: FEATURES[kernels.build] + note,
     tuning: `${tile}×${kernels.build === 'wide' ? 16 : 8} tile`,
     start: (memory, threads) => startThreads({ module: kernels.module, memory, threads, tile, instantiate }),

@@ -7,7 +7,7 @@ import type { MemoryPlan, RepConvChoice } from '../engine.ts';
 import { prepareGraph } from './engine.ts';
 import { choosePlan, memoryOf } from './fit.ts';
 import type { NodePlan } from './lower/lower.ts';
-import { allRules } from './lower/rules.ts';
+import { RULES } from './lower/rules.ts';
 import { MAX_MEMORY_BYTES } from './memory.ts';
 
 export interface ProgramPlan {
@@ -25,7 +25,7 @@ export interface PlanOptions {
 export function planProgram(graph: Graph, { dims, threads, repConv }: PlanOptions): ProgramPlan {
   const options = {
     ops: OPS,
-    rules: allRules(),
+    rules: RULES,
     dims,
     threads,
     repConv,

@@ -2,7 +2,7 @@
 
 import { OPS } from '../../graph/ops.ts';
 import type { Engine, Threads } from '../engine.ts';
-import { allRules } from './lower/rules.ts';
+import { RULES } from './lower/rules.ts';
 import { openWebEngine, type WebBuild } from './open-web.ts';
 
 export interface WebWasmOptions {
@@ -26,5 +26,5 @@ async function fetchKernels(base: string | URL, build: WebBuild): Promise<ArrayB
 
 /** Opens the wasm engine in a page or worker. In a cross-origin isolated page it computes in workers, and the page stays free. */
 export async function webWasmEngine({ kernels, ...options }: WebWasmOptions): Promise<Engine> {
-  return await openWebEngine({ ops: OPS, rules: allRules(), read: (build) => fetchKernels(kernels, build) }, options);
+  return await openWebEngine({ ops: OPS, rules: RULES, read: (build) => fetchKernels(kernels, build) }, options);
 }

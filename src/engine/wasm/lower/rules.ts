@@ -11,9 +11,7 @@ import { lowerConvGrad, lowerLinearGrad } from './linear.ts';
 import { withTokens } from './token-rules.ts';
 import { lowerAccumulateGrad, lowerAdamW, lowerClipGradNorm, lowerEma, lowerSgd } from './update.ts';
 
-const makeRules = (): Rules => ({
-  ...INFERENCE_RULES,
-  ...BASELINE_RULES,
+const TRAINING_RULES: Rules = {
   RepConv: (context, node) => {
     if (node.attrs.groups > 1) lowerDepthwiseForward(context, node);
     else if (prefersExplicit(context, node)) lowerExplicitForward(context, node);
@@ -119,12 +117,7 @@ const makeRules = (): Rules => ({
   Sgd: lowerSgd,
   AdamW: lowerAdamW,
   Ema: lowerEma,
-});
+};
 
-let made: Rules | undefined;
-
-/** All rules, made when they are first asked for: a bundler keeps a table that another is spread into, and a page has no use for it. */
-export function allRules(): Rules {
-  made ??= withTokens(makeRules());
-  return made;
-}
+/** Without spreading, which bundlers keep with all that is spread, in pages too, which need the first table only. */
+export const RULES: Rules = /* @__PURE__ */ withTokens(INFERENCE_RULES, BASELINE_RULES, TRAINING_RULES);

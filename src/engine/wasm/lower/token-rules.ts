@@ -274,8 +274,8 @@ export const TOKEN_RULES: Rules = {
 };
 
 /** Rules of tensors as they lie (those above) and of tensors in the usual order, for which they are put in order. */
-export function withTokens(rules: Rules): Rules {
-  const ordered = Object.entries(rules).map(([kind, rule]) => [
+export function withTokens(...tables: readonly Rules[]): Rules {
+  const ordered = tables.flatMap(Object.entries).map(([kind, rule]) => [
     kind,
     (context: LowerContext, node: Node): void => {
       const [input] = node.inputs;
