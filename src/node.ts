@@ -29,6 +29,7 @@ export { type Evaluation, evaluate, mostConfused, worstMistakes } from './evalua
 export { type Bundle, type BundledFile, type BundleOptions, writeBundle } from './export/bundle-node.ts';
 export { type Check, type CheckOptions, checkFiles } from './export/check-files.ts';
 export { COREML } from './export/coreml/format.ts';
+export type { FileClassifier } from './export/file-classifier-node.ts';
 export {
   type ExportedModel,
   type ExportOptions,
@@ -40,7 +41,7 @@ export {
 } from './export/format.ts';
 export { FORMATS, formatNamed, formatOf } from './export/formats-node.ts';
 export { ONNX } from './export/onnx/format-node.ts';
-export { openTfliteClassifier, type TfliteClassifier } from './export/tflite/classifier-node.ts';
+export { openTfliteClassifier } from './export/tflite/classifier-node.ts';
 export { TFLITE } from './export/tflite/format-node.ts';
 export { type Finding, type Verification, verifyBundle } from './export/verify-bundle-node.ts';
 export { decodeImage, evalImage } from './images/decode-node.ts';

@@ -1,6 +1,7 @@
 /** The file of pixels of a cache while it is written: a temporary file until it is whole. */
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '../core/folder-node.ts';
 
 export interface PixelFile {
   /** Name of the finished file in its folder. */
@@ -45,7 +46,7 @@ export async function openPixelFile(
     await discard();
   };
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     handle = await open(temporary, 'w');
   } catch (error) {
     await giveUp(error as NodeJS.ErrnoException);

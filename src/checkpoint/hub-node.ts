@@ -4,9 +4,10 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { UserError } from '../core/errors.ts';
+import { makeFolder } from '../core/folder-node.ts';
 import { writeAtomic } from './write-node.ts';
 
 /** A file of a repository: `hub:owner/name[@revision][/path/in/it]`. */
@@ -70,8 +71,8 @@ export async function fetchFromHub(target: string, options: HubOptions): Promise
   const commit = head.headers.get('x-repo-commit') ?? revision;
   if (!/^[\w.-]+$/.test(commit)) throw new UserError(`${endpoint} gave an answer that is none of a model hub.`);
   const path = join(folder, commit, file);
-  await mkdir(dirname(path), { recursive: true });
-  await mkdir(dirname(refPath), { recursive: true });
+  await makeFolder(dirname(path));
+  await makeFolder(dirname(refPath));
   if (!(await stat(path).catch(() => undefined))) await download(url, path, head.headers, options);
   await writeAtomic(refPath, commit);
   return path;

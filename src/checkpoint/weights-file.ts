@@ -54,6 +54,12 @@ export function containerOf(source: ByteSource): Container {
   if (other) throw new UserError(`This file is ${other[1]}.`, other[2]);
   if (text.slice(257, 262) === 'ustar')
     throw new UserError('This file is a tar archive.', 'Unpack it, and name the file of weights in it.');
+  // Its length, then a header in JSON.
+  if (head.length > 8 && text[8] !== '{')
+    throw new UserError(
+      'This file is neither a PyTorch nor a safetensors file.',
+      'It may be damaged or of another format. Copy or download it again, or name another file.',
+    );
   return 'safetensors';
 }
 

@@ -1,7 +1,8 @@
 /** Writing a folder of files whole or not at all. */
 import { existsSync } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, realpath, rename, rm, rmdir } from 'node:fs/promises';
+import { type FileHandle, open, readdir, realpath, rename, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { makeFolder } from '../core/folder-node.ts';
 import { asWriteError, isAlive, syncFolder } from './write-node.ts';
 
 /** The operations that change the disk; tests put failing ones here. */
@@ -11,7 +12,7 @@ export interface FolderSteps {
   rename(from: string, to: string): Promise<void>;
 }
 
-const STEPS: FolderSteps = { mkdir: (path) => mkdir(path, { recursive: true }), open, rename };
+const STEPS: FolderSteps = { mkdir: makeFolder, open, rename };
 
 /** What this process is writing just now. */
 const active = new Set<string>();

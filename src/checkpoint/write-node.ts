@@ -78,6 +78,7 @@ const REASONS: Readonly<Record<string, readonly [why: string, next: string]>> = 
   EROFS: ['the disk is read-only', 'Choose a folder on a disk that can be written to.'],
   ENOENT: ['the folder does not exist', 'Make the folder first, or correct the path.'],
   ENOTDIR: ['a part of the path is a file, not a folder', 'Correct the path.'],
+  EEXIST: ['there is a file in its place', 'Name another path.'],
   EISDIR: ['there is a folder of that name', 'Name a file, or another path.'],
 };
 

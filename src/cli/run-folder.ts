@@ -1,13 +1,14 @@
 /** The folder of a run: its files, and how events get into them. */
 import { createHash } from 'node:crypto';
 import { appendFileSync, closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { saveCheckpoint, writeAtomic } from '../checkpoint/store-node.ts';
 import type { CheckpointMeta } from '../checkpoint/training-state.ts';
 import { UserError } from '../core/errors.ts';
 import type { EpochMetrics, RunEvent } from '../core/events.ts';
+import { makeFolder } from '../core/folder-node.ts';
 import type { StateDict } from '../core/tensor.ts';
 import { type Sample, sampleName } from '../data/dataset.ts';
 import type { RunningMean } from '../evaluate/metrics.ts';
@@ -60,7 +61,7 @@ export function isRunFolder(folder: string): boolean {
 export async function makeRunFolder(files: RunFiles, recipeYaml: string): Promise<void> {
   try {
     for (const path of [files.events, files.tensorboard]) await rm(path, { recursive: true, force: true });
-    await mkdir(dirname(files.last), { recursive: true });
+    await makeFolder(dirname(files.last));
   } catch (error) {
     throw new UserError(
       `The folder ${files.folder} can't be made: ${(error as Error).message}.`,

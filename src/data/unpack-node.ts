@@ -1,8 +1,9 @@
 /** Copies of what packed files hold, made once, in the cache folder. */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { UserError } from '../core/errors.ts';
+import { makeFolder } from '../core/folder-node.ts';
 import { cacheFolder } from './cache-folder-node.ts';
 
 /** Raised whenever the copies would come out differently. */
@@ -36,7 +37,7 @@ export async function unpackOnce(
     }
   };
   const file = await onDisk(async () => {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     return await open(draft, 'wx');
   });
   try {

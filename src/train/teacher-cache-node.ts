@@ -4,9 +4,10 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { removeLeftovers, writeAtomic } from '../checkpoint/write-node.ts';
+import { makeFolder } from '../core/folder-node.ts';
 import type { TeacherCache } from './teacher.ts';
 
 /** The answers of a whole run may take so much; of a longer one none are kept. */
@@ -37,7 +38,7 @@ export async function openTeacherCache({
 }: TeacherCacheOptions): Promise<TeacherCache | undefined> {
   if (4 * floats * epochs > LIMIT_BYTES) return undefined;
   const own = join(folder, createHash('sha256').update(JSON.stringify(key)).digest('hex').slice(0, 24));
-  const made = await mkdir(own, { recursive: true }).then(
+  const made = await makeFolder(own).then(
     () => true,
     () => false,
   );

@@ -291,7 +291,7 @@ test.each([
   ['\x89HDF\r\n', /HDF5/],
   ['GGUF\x03', /GGUF/],
   [`${'a.txt'.padEnd(257, '\0')}ustar\0`, /a tar archive/],
-  ['hello world, this is text', /not a readable safetensors file/],
+  ['hello world, this is text', /neither a PyTorch nor a safetensors file/],
   ['', /it has only 0 bytes/],
 ])('other files are told by their beginning: %j', (begins, said) => {
   expect(

@@ -140,3 +140,9 @@ test('a link keeps its place: what it points to is replaced', async () => {
   await expectWhole(join(place, 'real'), 'one');
   expect(existsSync(join(place, 'link'))).toBe(true);
 });
+
+test.skipIf(process.platform !== 'linux')('where nothing can be made it says so, and comes to an end', async () => {
+  await expect(writeFolder('/proc/bundle/inside', files('one'))).rejects.toThrow(/could not be written/);
+  await writeFile(join(place, 'file'), '');
+  await expect(writeFolder(join(place, 'file', 'bundle'), files('one'))).rejects.toThrow(/a file in its place/);
+});

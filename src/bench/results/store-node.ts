@@ -3,10 +3,11 @@
  * whole or not at all and never changed again, so that a killed measurement leaves everything before it readable, and several may be
  * measured and stored at once. DuckDB, pandas and the like read the folder of a table as one table.
  */
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { removeLeftovers, writeAtomic } from '../../checkpoint/write-node.ts';
+import { makeFolder } from '../../core/folder-node.ts';
 import { type Row, sessionRows, type TableName } from './columns.ts';
 import { decodeRows, encodeRows } from './parquet.ts';
 import { randomHex, type Session } from './session.ts';
@@ -46,7 +47,7 @@ export function openResults(folder: string = resultsFolder()): Results {
     async append(table, rows) {
       if (rows.length === 0) return undefined;
       const place = join(folder, table);
-      await mkdir(place, { recursive: true });
+      await makeFolder(place);
       await removeLeftovers(place);
       // The time first, so that names sort by age.
       const path = join(place, `${new Date().toISOString().replaceAll(':', '-')}-${randomHex(4)}.parquet`);

@@ -1,5 +1,5 @@
 /** `mobileone bench MODEL --phone` and `--static DIR`: a page measures. */
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileBytes, type PhoneFiles, phoneFiles } from '../../bench/phone/files-node.ts';
 import { qrLines } from '../../bench/phone/qr-node.ts';
@@ -7,8 +7,9 @@ import { servePhone } from '../../bench/phone/server-node.ts';
 import { FILES } from '../../bench/phone/setup.ts';
 import { findings } from '../../bench/phone/words.ts';
 import { parseRuntimes, RUNTIME_KEYS } from '../../bench/runtimes.ts';
-import { writeAtomic } from '../../checkpoint/write-node.ts';
+import { asWriteError, writeAtomic } from '../../checkpoint/write-node.ts';
 import { UserError } from '../../core/errors.ts';
+import { makeFolder } from '../../core/folder-node.ts';
 import { EXIT } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { wholeNumber } from '../open-engine.ts';
@@ -91,7 +92,9 @@ export async function writeStaticPage(io: Io, target: string, flags: BenchFlags)
   let bytes = 0;
   for (const [name, file] of files) {
     const path = join(folder, name || 'index.html');
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path)).catch((error: unknown) => {
+      throw asWriteError(error, folder);
+    });
     const content = await fileBytes(file);
     bytes += content.length;
     await writeAtomic(path, content);

@@ -1,29 +1,14 @@
 /** A TFLite file that mobileone wrote, as a classifier of uint8 images: it knows its classes and its preprocessing. */
-import { readFile } from 'node:fs/promises';
 import { UserError } from '../../core/errors.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import { openTflite, type TfliteSession } from '../../engine/litert-node.ts';
 import type { Preprocessing } from '../../images/preprocess.ts';
+import { type FileClassifier, readNamedFile } from '../file-classifier-node.ts';
 import { describeTflite } from './describe.ts';
 
-export interface TfliteClassifier {
-  readonly classes: readonly string[];
-  /** Images may have several of the classes. */
-  readonly multiLabel?: true;
-  /** What is left to do outside the file: resizing and cropping; normalizing is done by `run`. */
-  readonly preprocessing: Preprocessing;
-  /** The runtime, e.g. `LiteRT.js 2.5.3 (wasm, 1 thread)`. */
-  readonly description: string;
-  /** `image` (uint8 `[N, size, size, C]`) → `logits` `[N, classes]`. */
-  run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>;
-  dispose(): Promise<void>;
-}
-
 /** Opens an exported file in LiteRT.js. Throws a UserError for a damaged file, or one without mobileone's description. */
-export async function openTfliteClassifier(path: string): Promise<TfliteClassifier> {
-  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw new UserError(`${path} can't be read: ${error.message}.`, 'Check the path.');
-  });
+export async function openTfliteClassifier(path: string): Promise<FileClassifier> {
+  const bytes = await readNamedFile(path);
   try {
     const { classes, multiLabel, preprocessing, normalizes } = describeTflite(bytes);
     const session = await openTflite(bytes);
