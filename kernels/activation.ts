@@ -1,7 +1,4 @@
-/**
- * Activations of eight values at a time. Activations are [rows, cs] with C channels used; the rest stays zero. `pmin` and `pmax` are one
- * instruction each, `min` and `max` many; what is not a number stays so while it is the first operand.
- */
+/** Activations of four values at a time. Activations are [rows, cs] with C channels used; the rest stays zero. */
 import { exp4 } from './math';
 import { AFFINE, CLIP, GELU, HARD_SIGMOID, HARD_SWISH, SIGMOID, SWISH } from './activation-kinds';
 import { FULL } from './generated/full';
@@ -30,25 +27,36 @@ function upperTail(x: v128): v128 {
   return f32x4.mul(f32x4.mul(splat(0.5), f32x4.mul(p, t)), exp4(f32x4.neg(f32x4.mul(z, z))));
 }
 
+/** The activations, as types: a loop is compiled for each, in which nothing is chosen. By a number, binaryen makes them one loop again. */
+class Clip {}
+class HardSigmoid {}
+class HardSwish {}
+class Sigmoid {}
+class Swish {}
+class Gelu {}
+class Affine {}
+
 @inline
-function apply(kind: i32, x: v128, least: v128, most: v128): v128 {
-  if (kind == CLIP) return f32x4.pmin(f32x4.pmax(x, least), most);
-  if (kind == HARD_SIGMOID) return hardSigmoid(x);
-  if (kind == HARD_SWISH) return f32x4.mul(x, hardSigmoid(x));
-  if (kind == SIGMOID) return sigmoid(x);
-  if (kind == SWISH) return f32x4.mul(x, sigmoid(x));
-  if (kind == AFFINE) return fma(x, least, most);
-  const tail = upperTail(x), below = f32x4.lt(x, splat(0));
-  return f32x4.mul(x, v128.bitselect(tail, f32x4.sub(splat(1), tail), below));
+function is<A, B>(): bool {
+  return idof<A>() == idof<B>();
 }
 
 @inline
-function each(kind: i32, p: usize, i0: usize, i1: usize): void {
-  const least = splat(float(p, 7)), most = splat(float(p, 8));
-  const x = ptr(p, 1), y = ptr(p, 2);
+function apply<A>(x: v128, least: v128, most: v128): v128 {
+  if (is<A, Clip>()) return f32x4.pmin(f32x4.pmax(x, least), most);
+  if (is<A, HardSigmoid>()) return hardSigmoid(x);
+  if (is<A, HardSwish>()) return f32x4.mul(x, hardSigmoid(x));
+  if (is<A, Sigmoid>()) return sigmoid(x);
+  if (is<A, Swish>()) return f32x4.mul(x, sigmoid(x));
+  if (is<A, Affine>()) return fma(x, least, most);
+  // x · Φ(x): x − |x| (1 − Φ(|x|)) above zero, and −|x| (1 − Φ(|x|)) below.
+  return f32x4.sub(f32x4.pmax(x, splat(0)), f32x4.mul(f32x4.abs(x), upperTail(x)));
+}
+
+function each<A>(p: usize, i0: usize, i1: usize): void {
+  const least = splat(float(p, 7)), most = splat(float(p, 8)), x = ptr(p, 1), y = ptr(p, 2);
   for (let i = i0; i < i1; i += 32) {
-    const a = v128.load(x + i), b = v128.load(x + i, 16);
-    const first = apply(kind, a, least, most), second = apply(kind, b, least, most);
+    const first = apply<A>(v128.load(x + i), least, most), second = apply<A>(v128.load(x + i, 16), least, most);
     v128.store(y + i, first);
     v128.store(y + i, second, 16);
   }
@@ -58,7 +66,7 @@ function each(kind: i32, p: usize, i0: usize, i1: usize): void {
 export function activate(p: usize, tid: i32, nt: i32): void {
   const rows = int(p, 3), cs = int(p, 4), kind = int(p, 6);
   const r0 = share(rows, 1, tid, nt), r1 = share(rows, 1, tid + 1, nt), i0 = <usize>(r0 * cs) << 2, i1 = <usize>(r1 * cs) << 2;
-  if (kind == SIGMOID) each(SIGMOID, p, i0, i1);
+  if (kind == SIGMOID) each<Sigmoid>(p, i0, i1);
   else if (FULL) baselineActivation(kind, p, i0, i1);
   else unreachable();
   if (!int(p, 9)) return;
@@ -67,12 +75,12 @@ export function activate(p: usize, tid: i32, nt: i32): void {
 
 /** Those that a MobileOne does not use. */
 function baselineActivation(kind: i32, p: usize, i0: usize, i1: usize): void {
-  if (kind == CLIP) each(CLIP, p, i0, i1);
-  else if (kind == HARD_SIGMOID) each(HARD_SIGMOID, p, i0, i1);
-  else if (kind == HARD_SWISH) each(HARD_SWISH, p, i0, i1);
-  else if (kind == SWISH) each(SWISH, p, i0, i1);
-  else if (kind == GELU) each(GELU, p, i0, i1);
-  else each(AFFINE, p, i0, i1);
+  if (kind == CLIP) each<Clip>(p, i0, i1);
+  else if (kind == HARD_SIGMOID) each<HardSigmoid>(p, i0, i1);
+  else if (kind == HARD_SWISH) each<HardSwish>(p, i0, i1);
+  else if (kind == SWISH) each<Swish>(p, i0, i1);
+  else if (kind == GELU) each<Gelu>(p, i0, i1);
+  else each<Affine>(p, i0, i1);
 }
 
 /** x where x > 0, else slope · x: 1 x, 2 slope [cs], 3 y, 4 rows, 5 cs. */

@@ -16,14 +16,14 @@ export function exp(x: f32): f32 {
   return p * reinterpret<f32>((<i32>n + 127) << 23);
 }
 
-/** Added to a small float, it leaves the nearest whole number in the last bits of the sum. */
-const WHOLE: f32 = 12582912;
+/** 1.5 · 2²³: what is added to it is rounded to a whole number, which its lowest bits are. */
+const ROUNDS: f32 = 12582912;
 
-/** exp of four values, by the same polynomial; without conversions to integers, which are slow and can't be merged into 256 bits. */
+/** exp of four values, by the same polynomial, in instructions that are one each on x86 too (min, max, nearest and trunc_sat are several). */
 @inline
 export function exp4(x: v128): v128 {
-  x = f32x4.pmax(f32x4.pmin(x, splat(88.3)), splat(-87.3)); // one instruction each; what is not a number stays so
-  const t = fma(x, splat(<f32>1.44269504088896341), splat(WHOLE)), n = f32x4.sub(t, splat(WHOLE));
+  x = f32x4.pmax(f32x4.pmin(x, splat(88.3)), splat(-87.3));
+  const t = fma(x, splat(<f32>1.44269504088896341), splat(ROUNDS)), n = f32x4.sub(t, splat(ROUNDS));
   const r = fma(n, splat(<f32>2.12194440e-4), fma(n, splat(<f32>-0.693359375), x));
   let p = fma(splat(<f32>1.9875691500e-4), r, splat(<f32>1.3981999507e-3));
   p = fma(p, r, splat(<f32>8.3334519073e-3));

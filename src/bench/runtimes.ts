@@ -20,6 +20,9 @@ export type RuntimeKey = keyof typeof RUNTIMES;
 
 export const RUNTIME_KEYS = Object.keys(RUNTIMES) as readonly RuntimeKey[];
 
+/** Measured where nothing is asked for: what needs no graphics adapter. */
+export const USUAL_RUNTIMES: readonly RuntimeKey[] = ['wasm', 'ort-node', 'ort-web', 'litert'];
+
 /** A model in the forms that runtimes take; files are made when they are first asked for. */
 export interface BenchModel {
   /** Its form: `fused`, or `train form, branches`. */

@@ -7,6 +7,7 @@ import { toTflite } from '../engine/tflite/to-tflite.ts';
 import { expandBranches } from '../graph/passes/branches.ts';
 import { withPreprocess } from '../models/preprocess.ts';
 import { fuse } from '../reparam/fuse.ts';
+import { FORMS } from './forms.ts';
 import { programSubject, type Subject } from './measure.ts';
 import { patternImage } from './pattern.ts';
 import type { BenchModel } from './runtimes.ts';
@@ -15,9 +16,6 @@ import type { BenchModel } from './runtimes.ts';
 export type Benchable = Pick<ModelFile, 'graph' | 'state' | 'form' | 'preprocessing'> & {
   readonly config: Pick<ModelFile['config'], 'in_chans'>;
 };
-
-/** The names of the two forms. */
-export const FORMS = { train: 'train form, branches', fused: 'fused' } as const;
 
 /** Makes a file once. */
 function once(make: () => Promise<Uint8Array>): () => Promise<Uint8Array> {

@@ -36,6 +36,7 @@ export function buildProgram(io: Io, finish: (code: number) => void): Command {
   addRuns(program as unknown as TypedCommand, io, finish);
   addReport(program as unknown as TypedCommand, io, finish);
   addMeasuring(program as unknown as TypedCommand, io, finish);
+  addStudy(program as unknown as TypedCommand, io, finish, () => commandLine(program));
   return program;
 }
 
@@ -270,5 +271,28 @@ function addMeasuring(program: TypedCommand, io: Io, finish: (code: number) => v
     .action(async (model, options) => {
       const { benchCommand } = await import('./commands/bench.ts');
       finish(await benchCommand(io, model, options));
+    });
+}
+
+function addStudy(program: TypedCommand, io: Io, finish: (code: number) => void, line: () => string): void {
+  program
+    .command('study')
+    .description(
+      "Repeat one of the paper's latency studies on this machine, as tables, figures and a report. Without a name: which there are.",
+    )
+    .argument('[name]', 'the study')
+    .option('--quick', 'two minutes: fewer networks, two runtimes, shorter rounds')
+    .option('--out <dir>', 'the folder to write (studies/NAME-DATE)')
+    .option('--runtime <list>', 'of wasm, ort-node, ort-web, ort-webgpu, litert; the first is the main one')
+    .option('--threads <list>', 'threads, e.g. 1,2 or auto (1)')
+    .option('--nets <list>', 'these networks only, e.g. mobileone_s0,mobilenetv2_100')
+    .option('--minutes <n>', 'about how long to measure (14; 1.75 with --quick)')
+    .option('--resume', 'go on with this study where it was ended')
+    .option('--no-save', 'do not keep the measurements in the results store')
+    .option('--wide <choice>', WIDE)
+    .option('--json', 'print events, one JSON object a line')
+    .action(async (name, options) => {
+      const { studyCommand } = await import('./commands/study.ts');
+      finish(await studyCommand(io, name, options, line()));
     });
 }

@@ -17,6 +17,8 @@ const rateText = (rate: number): string => (rate >= 100 ? rate.toFixed(0) : rate
 const BAR = 24;
 const PLAIN_SECONDS = 30;
 const BAR_SECONDS = 0.1;
+/** Room for what is being done, so that the bar beside it stays where it is. */
+const WHAT = 34;
 
 function barText(done: number): string {
   const full = Math.round(done * BAR);
@@ -194,5 +196,34 @@ export function countProgress(io: Io, json: boolean): (done: number, total: numb
     const seconds = (now - began) / 1000;
     const left = seconds > 1 ? `  ${durationText((seconds / done) * (total - done))} left` : '';
     io.raw(done < total ? `\r\x1b[2K${what}  ${barText(done / total)}  ${done}/${total}${left}` : '\r\x1b[2K');
+  };
+}
+
+/**
+ * Shows the part of a task that is done and how long the rest will take, where the steps are of no interest: a bar on a terminal, a
+ * line now and then elsewhere, or events as JSON. Another first word of `what` begins anew.
+ */
+export function shareProgress(io: Io, json: boolean): (done: number, total: number, what: string) => void {
+  let shown = Number.NEGATIVE_INFINITY;
+  let began = 0;
+  let from = 0;
+  let task = '';
+  return (done, total, what) => {
+    const now = performance.now();
+    const first = what.split(' ')[0]!;
+    if (first !== task) [task, began, from] = [first, now, done];
+    const pause = io.terminal && !json ? BAR_SECONDS : json ? 1 : PLAIN_SECONDS;
+    if (done < total && now - shown < 1000 * pause) return;
+    shown = now;
+    const seconds = (now - began) / 1000;
+    const left = done > from && seconds > 1 ? (seconds / (done - from)) * (total - done) : undefined;
+    const part = done / total;
+    if (json)
+      return io.out(
+        JSON.stringify({ type: 'progress', what, part, ...(left === undefined ? {} : { etaSeconds: left }) }),
+      );
+    const rest = left === undefined ? '' : `  ${durationText(left)} left`;
+    if (!io.terminal) return done < total ? io.out(`${what}  ${Math.round(100 * part)} %${rest}`) : undefined;
+    io.raw(done < total ? `\r\x1b[2K${what.padEnd(WHAT)}  ${barText(part)}${rest}` : '\r\x1b[2K');
   };
 }

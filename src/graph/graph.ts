@@ -22,6 +22,8 @@ export interface ParamSpec {
   readonly role: ParamRole;
   /** Training leaves it as it is. */
   readonly frozen?: true;
+  /** Standard deviation of its initial values, for a weight whose layer wants another than He's. */
+  readonly std?: number;
 }
 
 /**

@@ -16,7 +16,7 @@ function initialParam(name: string, spec: ParamSpec, seed: number): Tensor {
     // Linear layers are small (std 0.01, as torchvision's); a depthwise channel's fan out is its own kernel.
     const depthwise = spec.shape[1] === 1;
     const fanOut = (depthwise ? 1 : outputs!) * sizeOf(kernel);
-    const std = spec.shape.length === 2 ? 0.01 : Math.sqrt(2 / fanOut);
+    const std = spec.std ?? (spec.shape.length === 2 ? 0.01 : Math.sqrt(2 / fanOut));
     for (let i = 0; i < data.length; i++) data[i] = rng.normal() * std;
   } else if (spec.role === 'norm_weight' || spec.role === 'running_var') {
     data.fill(1);

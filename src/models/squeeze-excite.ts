@@ -6,12 +6,16 @@ export function seChannels(channels: number, divisor: number): number {
   return Math.max(divisor, Math.floor((channels / 16 + divisor / 2) / divisor) * divisor);
 }
 
-/** Squeeze-and-excite on `[N, C, H, W]`: pool, conv, ReLU, conv, sigmoid, multiply (paper §3.2, S4 only). */
-export function seBlock(g: GraphBuilder, path: string, x: string, channels: number, reduced: number): string {
+/** Squeeze-and-excite's gates `[N, C, 1, 1]` of `[N, C, H, W]`: pool, conv, ReLU, conv, sigmoid. */
+export function seGate(g: GraphBuilder, path: string, x: string, channels: number, reduced: number): string {
   const pooled = g.op('GlobalAveragePool', `${path}.pool`, [x], {});
   const squeezed = g.conv(`${path}.fc1`, pooled, reduced, channels, convAttrs(1));
   const activated = g.op('Relu', `${path}.act`, [squeezed], {});
   const expanded = g.conv(`${path}.fc2`, activated, channels, reduced, convAttrs(1));
-  const gate = g.op('Sigmoid', `${path}.gate`, [expanded], {});
-  return g.op('Mul', path, [x, gate], {});
+  return g.op('Sigmoid', `${path}.gate`, [expanded], {});
+}
+
+/** Squeeze-and-excite on `[N, C, H, W]`: x times its gates (paper §3.2, S4 only). */
+export function seBlock(g: GraphBuilder, path: string, x: string, channels: number, reduced: number): string {
+  return g.op('Mul', path, [x, seGate(g, path, x, channels, reduced)], {});
 }

@@ -2,11 +2,16 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { UserError } from '../core/errors.ts';
 
-/** Draws a spec as SVG, in Node or a browser, without a canvas. Throws a UserError when Vega is missing. */
-export async function drawFigure(spec: TopLevelSpec): Promise<string> {
-  const [vega, lite] = await Promise.all([import('vega'), import('vega-lite')]).catch(() => {
+/** Loads Vega. Throws a UserError when it is missing, so that whoever has much to do before drawing can ask first. */
+export async function loadVega(): Promise<readonly [vega: typeof import('vega'), lite: typeof import('vega-lite')]> {
+  return await Promise.all([import('vega'), import('vega-lite')]).catch(() => {
     throw new UserError('Figures are drawn by Vega, which is not installed.', 'Install it: npm install vega vega-lite');
   });
+}
+
+/** Draws a spec as SVG, in Node or a browser, without a canvas. Throws a UserError when Vega is missing. */
+export async function drawFigure(spec: TopLevelSpec): Promise<string> {
+  const [vega, lite] = await loadVega();
   const { textMetrics } = vega as unknown as { textMetrics: { width: unknown; estimateWidth: unknown } };
   if (textMetrics.width === textMetrics.estimateWidth) {
     textMetrics.width = (item: TextItem, text: unknown) => textWidth(String(text ?? ''), item);
@@ -25,7 +30,7 @@ interface TextItem {
 }
 
 /** Width of text in pixels, near enough for a sans-serif font; Vega's own guess without a canvas is half too wide. */
-function textWidth(text: string, { fontSize = 11, fontWeight }: TextItem): number {
+export function textWidth(text: string, { fontSize = 11, fontWeight }: TextItem): number {
   const em = [...text].map((character) => {
     if (/[ijlI.,:;'|!()[\] ]/.test(character)) return 0.33;
     return /[mwMW→%]/.test(character) ? 0.87 : 0.58;

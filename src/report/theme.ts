@@ -33,14 +33,15 @@ export const CONFIG: NonNullable<TopLevelSpec['config']> = {
   },
 };
 
-/** A title and what to know about it, broken into lines that fit the figure. */
+/** A title and what to know about it, broken into lines that fit a figure of a width in pixels. */
 export function titled(
   title: string,
   subtitle?: string,
+  width: number = WIDTH,
 ): { text: string[]; subtitle?: string[]; anchor: 'start'; frame: 'bounds' } {
   return {
-    text: wrap(title, 58),
-    ...(subtitle ? { subtitle: wrap(subtitle, 68) } : {}),
+    text: wrap(title, (58 / WIDTH) * width),
+    ...(subtitle ? { subtitle: wrap(subtitle, (68 / WIDTH) * width) } : {}),
     anchor: 'start',
     frame: 'bounds',
   };

@@ -1,7 +1,8 @@
 /** Rows of a table as CSV (RFC 4180): numbers with a point, times in ISO 8601. */
 import { type Cell, type Row, TABLES, type TableName } from './columns.ts';
 
-function cellText(cell: Cell): string {
+/** A cell as it stands in a CSV file. */
+export function cellText(cell: Cell): string {
   if (cell === null) return '';
   if (cell instanceof Date) return cell.toISOString();
   if (typeof cell === 'object') return cell.join(' ');

@@ -4,7 +4,7 @@ import { describeDevice } from '../../bench/device-node.ts';
 import { measure, type Subject } from '../../bench/measure.ts';
 import { makeSession, type Session } from '../../bench/results/session.ts';
 import { openResults, resultsFolder } from '../../bench/results/store-node.ts';
-import { findSubjects, parseRuntimes, type RuntimeKey, refusalText } from '../../bench/runtimes.ts';
+import { findSubjects, parseRuntimes, refusalText, USUAL_RUNTIMES } from '../../bench/runtimes.ts';
 import { nodeRuntimes } from '../../bench/runtimes-node.ts';
 import { type Soak, soak } from '../../bench/soak.ts';
 import { UserError } from '../../core/errors.ts';
@@ -13,9 +13,6 @@ import type { Io } from '../io.ts';
 import { countProgress } from '../progress.ts';
 import { type BenchFlags, comparedSides, duration, openBench, protocolOf, type Side, threadCounts } from './flags.ts';
 import { doubtLines, headLines, named, resultLines, soakLines } from './text.ts';
-
-/** Measured where nothing is asked for: what needs no graphics adapter. */
-const USUAL: readonly RuntimeKey[] = ['wasm', 'ort-node', 'ort-web', 'litert'];
 
 /** A runtime to measure, and whether with the train form too: on the first one only, for what fusing buys. */
 interface Part extends Side {
@@ -27,7 +24,7 @@ function partsOf(flags: BenchFlags): Part[] {
   const threads = threadCounts(flags.threads);
   if (flags.compare) return comparedSides(flags.compare, threads[0]!).map((side) => ({ ...side, bothForms: false }));
   const soaking = flags.soak !== undefined;
-  const keys = flags.runtime ? parseRuntimes(flags.runtime) : soaking ? (['wasm'] as const) : USUAL;
+  const keys = flags.runtime ? parseRuntimes(flags.runtime) : soaking ? (['wasm'] as const) : USUAL_RUNTIMES;
   return keys.flatMap((key, i) => threads.map((count) => ({ key, threads: count, bothForms: i === 0 && !soaking })));
 }
 

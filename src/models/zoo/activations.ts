@@ -17,10 +17,18 @@ export interface HyperFunction {
   readonly hidden: number;
 }
 
-/** Two pointwise layers with ReLU between them (`path.fc1`, `path.fc2`): z `[N, from, 1, 1]` → `[N, to, 1, 1]`. */
+/**
+ * Two pointwise layers with ReLU between them (`path.fc1`, `path.fc2`): z `[N, from, 1, 1]` → `[N, to, 1, 1]`. They are linear layers of
+ * the papers and begin as such, near zero, or thirty activations of random weights would blow each other up.
+ */
 function hyperFunction(g: GraphBuilder, path: string, z: string, { from, hidden }: HyperFunction, to: number): string {
   const first = g.op('Relu', `${path}.act`, [g.conv(`${path}.fc1`, z, hidden, from, convAttrs(1))], {});
-  return g.conv(`${path}.fc2`, first, to, hidden, convAttrs(1));
+  const theta = g.conv(`${path}.fc2`, first, to, hidden, convAttrs(1));
+  g.declare({
+    [`${path}.fc1.weight`]: { shape: [hidden, from, 1, 1], role: 'weight', std: 0.01 },
+    [`${path}.fc2.weight`]: { shape: [to, hidden, 1, 1], role: 'weight', std: 0.01 },
+  });
+  return theta;
 }
 
 /** K lines a_k · x + b_k; each coefficient is `[N, C, 1, 1]`, or `[N, 1, 1, 1]` where channels share it. */
@@ -103,6 +111,8 @@ export interface ActivationEntry {
   readonly title: string;
   /** Where it is defined. */
   readonly source: string;
+  /** Of the initial weights before it (std · √fan out); default He's √2, for what leaves half of the variance. */
+  readonly gain?: number;
   readonly build: ActivationBuilder;
 }
 
@@ -141,6 +151,7 @@ export const ACTIVATIONS: Readonly<Record<ActivationName, ActivationEntry>> = {
   dynamic_shift_max: {
     title: 'Dynamic Shift-Max',
     source: 'MicroNet, arXiv 2108.05894, J = K = 2, G = 4',
+    gain: 1,
     build: dynamicShiftMax,
   },
   dynamic_relu_a: {
