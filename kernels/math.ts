@@ -1,6 +1,6 @@
 /** exp and log in f32 (Cephes' polynomials, error below 2 ulp). Ours, as the runtime's keep tables in memory that we own. */
 
-import { splat } from './vector';
+import { fma, splat } from './vector';
 
 export function exp(x: f32): f32 {
   x = max<f32>(-87.3, min<f32>(88.3, x));
@@ -19,20 +19,19 @@ export function exp(x: f32): f32 {
 /** 1.5 · 2²³: what is added to it is rounded to a whole number, which its lowest bits are. */
 const ROUNDS: f32 = 12582912;
 
-/** exp of four values, by the same steps, in instructions that are one each on x86 too (min, max, nearest and trunc_sat are several). */
+/** exp of four values, by the same polynomial, in instructions that are one each on x86 too (min, max, nearest and trunc_sat are several). */
 @inline
 export function exp4(x: v128): v128 {
   x = f32x4.pmax(f32x4.pmin(x, splat(88.3)), splat(-87.3));
-  const whole = f32x4.add(f32x4.mul(x, splat(<f32>1.44269504088896341)), splat(ROUNDS)), n = f32x4.sub(whole, splat(ROUNDS));
-  const r = f32x4.add(f32x4.sub(x, f32x4.mul(n, splat(<f32>0.693359375))), f32x4.mul(n, splat(<f32>2.12194440e-4)));
-  let p = splat(<f32>1.9875691500e-4);
-  p = f32x4.add(f32x4.mul(p, r), splat(<f32>1.3981999507e-3));
-  p = f32x4.add(f32x4.mul(p, r), splat(<f32>8.3334519073e-3));
-  p = f32x4.add(f32x4.mul(p, r), splat(<f32>4.1665795894e-2));
-  p = f32x4.add(f32x4.mul(p, r), splat(<f32>1.6666665459e-1));
-  p = f32x4.add(f32x4.mul(p, r), splat(<f32>5.0000001201e-1));
-  p = f32x4.add(f32x4.add(f32x4.mul(p, f32x4.mul(r, r)), r), splat(1));
-  return f32x4.mul(p, i32x4.shl(i32x4.add(whole, i32x4.splat(127)), 23));
+  const t = fma(x, splat(<f32>1.44269504088896341), splat(ROUNDS)), n = f32x4.sub(t, splat(ROUNDS));
+  const r = fma(n, splat(<f32>2.12194440e-4), fma(n, splat(<f32>-0.693359375), x));
+  let p = fma(splat(<f32>1.9875691500e-4), r, splat(<f32>1.3981999507e-3));
+  p = fma(p, r, splat(<f32>8.3334519073e-3));
+  p = fma(p, r, splat(<f32>4.1665795894e-2));
+  p = fma(p, r, splat(<f32>1.6666665459e-1));
+  p = fma(p, r, splat(<f32>5.0000001201e-1));
+  p = f32x4.add(fma(p, f32x4.mul(r, r), r), splat(1));
+  return f32x4.mul(p, i32x4.add(i32x4.shl(t, 23), i32x4.splat(127 << 23)));
 }
 
 /** Natural logarithm of a positive, normal x. */

@@ -66,6 +66,12 @@ export const COPY_CHANNELS = 94;
 export const SHUFFLE_CHANNELS = 95;
 export const MAX = 96;
 export const BROADCAST = 97;
+export const COPY = 100;
+export const COMBINE = 101;
+export const PACK_MATRICES = 102;
+export const MAT_MUL = 103;
+export const SOFTMAX_ROWS = 104;
+export const LAYER_NORM = 105;
 
 /** 32-bit words of one instruction: the opcode and its arguments. */
 export const INSTRUCTION_WORDS = 28;

@@ -91,3 +91,9 @@ export function scaled(dst: usize, s: f32, src: usize, n: i32): void {
     src += 32;
   }
 }
+
+/** Zeros over few floats, for which memory.fill takes too long. */
+@inline
+export function clearFew(dst: usize, n: i32): void {
+  for (let i = 0; i < n; i++) store<f32>(dst + (<usize>i << 2), 0);
+}

@@ -57,11 +57,13 @@ test.each(['baseline', 'relaxed'])('the %s kernels of inference give the same bi
 test('they say before compiling that they run no training step', async () => {
   const engine = makeWasmEngine(kernelsOf('relaxed-inference', INFERENCE_RULES), 1);
   const { graph, dims } = selfTestCases().find((one) => updatesParameters(one.graph))!;
-  await expect(engine.compile(graph, { dims })).rejects.toThrow(/can't run .*\(RepConv\).*\(Sgd\)/s);
+  await expect(engine.compile(graph, { dims })).rejects.toThrow(/can't run .*\(RepConv\).* more nodes/s);
 });
 
 test('and no op of other networks', async () => {
   const engine = makeWasmEngine(kernelsOf('relaxed-inference', INFERENCE_RULES), 1);
   const { graph, dims } = selfTestCases().find((one) => one.graph.nodes.some(({ kind }) => kind === 'PRelu'))!;
-  await expect(engine.compile(graph, { dims })).rejects.toThrow(/can't run prelu \(PRelu\).*\(MaxPool\)/s);
+  await expect(engine.compile(graph, { dims })).rejects.toThrow(
+    /can't run prelu \(PRelu\), HardSigmoid \(HardSigmoid\)/,
+  );
 });

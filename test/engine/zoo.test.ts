@@ -16,7 +16,7 @@ const ONE_OF_EACH = [
   ...['mobilenetv2_100', 'mobilenetv3_small_100', 'efficientnet_b0', 'mixnet_s', 'mobilenext_100'],
   ...['shufflenet_v2_x1_0', 'ghostnet_100', 'resnet18', 'repvgg_a0', 'mobileone_u0'],
   // DeiT's blocks are ConViT's last two.
-  ...['pit_ti_224', 'convit_tiny', 'mobilevit_xxs'],
+  ...['pit_ti_224', 'convit_tiny', 'mobilevit_xxs', 'mobile_former_52m'],
 ];
 
 test.each(process.env.MOBILEONE_LONG ? Object.keys(ZOO) : ONE_OF_EACH)('%s', async (name) => {

@@ -8,7 +8,8 @@ formula of its name and index (`values`), BatchNorm being folded. RepVGG's logit
 and all; its `folded` and `macs` are those of the fused form, `train_macs` those of the train form.
 
 MobileNeXt is in no package: give the authors' `mnext.py` (github yitu-opensource/MobileNeXt, mobilenext/codebase/models) to write its
-entries anew; without it they stay as they are.
+entries anew; without it they stay as they are. Mobile-Former is in none either: `mobile_former.py` beside this file is written after its
+authors' code.
 """
 
 import copy
@@ -18,6 +19,7 @@ import math
 import pathlib
 import sys
 
+import mobile_former
 import numpy
 import timm
 import torch
@@ -61,7 +63,7 @@ def fold(module):
     """Leaves of every BatchNorm only its activation, if it has one (timm's BatchNormAct2d); biases before it take its place."""
     before = None
     for name, child in module.named_children():
-        if isinstance(child, nn.BatchNorm2d):
+        if isinstance(child, (nn.BatchNorm1d, nn.BatchNorm2d)):
             setattr(module, name, getattr(child, "act", nn.Identity()))
             for conv in before.modules():
                 if isinstance(conv, nn.Conv2d) and conv.bias is None:
@@ -157,6 +159,9 @@ def main():
         package = source.__name__.split(".")[0]
         model = source.create_model(name) if source is timm else source.get_model(name)
         nets[name] = entry(model, package, *SIZES.get(name, ()))
+        print(name, nets[name])
+    for name in mobile_former.VARIANTS:
+        nets[name] = entry(mobile_former.mobile_former(name), "mobile_former.py")
         print(name, nets[name])
     if len(sys.argv) > 1:
         spec = importlib.util.spec_from_file_location("mnext", sys.argv[1])

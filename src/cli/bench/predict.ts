@@ -6,8 +6,6 @@ import { layersOf } from '../../bench/predict/layers.ts';
 import { layerTable, predictLatency } from '../../bench/predict/predict.ts';
 import { makeSession } from '../../bench/results/session.ts';
 import { openResults, resultsFolder } from '../../bench/results/store-node.ts';
-import { UserError } from '../../core/errors.ts';
-import { firstOf, unsupportedNodes } from '../../engine/engine.ts';
 import { EXIT } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { openEngine } from '../open-engine.ts';
@@ -23,12 +21,6 @@ export async function predictHere(io: Io, target: string, flags: BenchFlags): Pr
   const { forms, model } = await openBench(target, flags);
   const { graph, state, dims, feeds } = forms.at(-1)!;
   const engine = await openEngine({ threads, wide: flags.wide });
-  const refused = unsupportedNodes(engine, graph);
-  if (refused.length > 0)
-    throw new UserError(
-      `Layers are timed on our engine, which can't run ${firstOf(refused)} of ${target}.`,
-      `Measure it in ONNX Runtime: mobileone bench ${target} --runtime ort-node.`,
-    );
   const device = describeDevice();
   const layers = layersOf(graph, dims);
   const show = countProgress(io, flags.json === true);

@@ -18,7 +18,17 @@ export function pad8(channels: number): number {
 
 /** `[C]` → `[pad8(C)]` */
 export function vectorLayout(channels: number): Layout {
-  return { size: pad8(channels), place: (index) => index };
+  return rowsLayout([channels]);
+}
+
+/** `[…, C]` → `[rows][pad8(C)]` */
+export function rowsLayout(shape: readonly number[]): Layout {
+  const channels = shape.at(-1) ?? 1;
+  const stride = pad8(channels);
+  return {
+    size: (sizeOf(shape) / channels) * stride,
+    place: (index) => Math.floor(index / channels) * stride + (index % channels),
+  };
 }
 
 /**

@@ -10,6 +10,7 @@ import { OPS } from '../../graph/ops.ts';
 import { initialState } from '../../models/init.ts';
 import { blockAttrs, mobileOne } from '../../models/mobileone.ts';
 import { withPreprocess } from '../../models/preprocess.ts';
+import { attended, attentionScores, layerNorm, learned, linearLayer } from '../../models/zoo/tokens.ts';
 import { trainStep } from '../../step/train-step.ts';
 import { loadState } from '../engine.ts';
 import { makeWasmEngine } from './engine.ts';
@@ -67,7 +68,7 @@ export function selfTestCases(): SelfTestCase[] {
     dims: { N: 1, H: 37, W: 41 },
     feeds: { image },
   };
-  return [training, inference, otherTraining(), distillation(), otherOps(), baselineOps()];
+  return [training, inference, otherTraining(), distillation(), otherOps(), baselineOps(), tokenOps()];
 }
 
 /** A training step with what a MobileOne's own does not have: a dense convolution behind another, another optimizer. */
@@ -162,6 +163,20 @@ function baselineOps(): SelfTestCase {
   const graph = g.build({ largest, means, most });
   const state = initialState(graph, 3);
   return { graph, state, dims: { N: 1, H: 7, W: 9 }, feeds: { input: noise([1, 24, 7, 9], 4) } };
+}
+
+/** Ops of transformers: an attention over the pixels of an image, with whole and broken rows. */
+function tokenOps(): SelfTestCase {
+  const g = graphBuilder('tokens');
+  const rows = g.op('Reshape', 'rows', [g.input('input', ['N', 26, 'H', 'W'])], { shape: [0, 26, -1] });
+  const pixels = g.op('Transpose', 'pixels', [rows], { perm: [0, 2, 1] });
+  const x = layerNorm(g, 'norm', g.op('Max', 'max', [pixels, learned(g, 'least', [26])], {}), 26, 1e-6);
+  const [q, k, v] = ['q', 'k', 'v'].map((name) => linearLayer(g, name, x, [26, 36])) as [string, string, string];
+  const shape = { channels: 36, heads: 2 };
+  const y = attended(g, 'attn', [attentionScores(g, 'attn', [q, k], shape), v], shape);
+  const graph = g.build({ y });
+  const state = initialState(graph, 3);
+  return { graph, state, dims: { N: 2, H: 5, W: 7 }, feeds: { input: noise([2, 26, 5, 7], 4) } };
 }
 
 async function bitsOf(subject: Subject, { graph, state, dims, feeds }: SelfTestCase): Promise<Int32Array[]> {

@@ -98,12 +98,12 @@ const BUILDS: Readonly<Record<string, Build>> = {
   },
 };
 
-/** What the reference and ONNX have beside, for images of 6 channels. */
-const MORE_BUILDS: Readonly<Record<string, Build>> = {
-  'grouped convolutions': (g, x) => ({
-    three: g.conv('three', x, 9, 6, convAttrs(3, 2, 3)),
-    multiplied: g.conv('multiplied', x, 12, 6, convAttrs(3, 1, 6)),
-  }),
+/** Tensors of any shape, for images of 6 channels. */
+const ANY_SHAPE: Readonly<Record<string, Build>> = {
+  'several outputs a channel': (g, x) => {
+    const doubled = g.conv('doubled', x, 12, 6, convAttrs(3, 1, 6));
+    return { often: g.conv('often', doubled, 84, 12, convAttrs(5, 2, 12)), doubled };
+  },
   broadcasting: (g, x) => {
     const row = g.op('ReduceMean', 'row', [x], { axes: [1, 2], keepdims: true });
     const image = g.op('ReduceMean', 'image', [x], { axes: [1, 2, 3], keepdims: false });
@@ -130,6 +130,11 @@ const MORE_BUILDS: Readonly<Record<string, Build>> = {
   }),
 };
 
+/** What the reference and ONNX have beside. */
+const MORE_BUILDS: Readonly<Record<string, Build>> = {
+  'grouped convolutions': (g, x) => ({ three: g.conv('three', x, 9, 6, convAttrs(3, 2, 3)) }),
+};
+
 function graphOf(name: string, build: Build, channels: number): Graph {
   const g = graphBuilder(name);
   const shape: Dim[] = ['N', channels, 'H', 'W'];
@@ -143,16 +148,20 @@ function caseOf(graph: Graph, channels: number, [N, H, W]: readonly [number, num
   return { graph, dims: { N, H, W }, feeds: { input }, state: lively(graph, 7) };
 }
 
+const smallCases = (builds: Readonly<Record<string, Build>>): Case[] =>
+  Object.entries(builds).map(([name, build]) => caseOf(graphOf(name, build, 6), 6, [2, 6, 5]));
+
 /** Cases that every engine runs: padded and unpadded channels, odd sizes, two images. */
 export function inferenceCases(): Case[] {
-  return [8, 13].flatMap((channels, i) =>
+  const images = [8, 13].flatMap((channels, i) =>
     Object.entries(BUILDS).map(([name, build]) =>
       caseOf(graphOf(name, build, channels), channels, [2 - (i % 2), 7 + i, 11 - 2 * i]),
     ),
   );
+  return [...images, ...smallCases(ANY_SHAPE)];
 }
 
 /** Cases that the wasm engine refuses. */
 export function moreCases(): Case[] {
-  return Object.entries(MORE_BUILDS).map(([name, build]) => caseOf(graphOf(name, build, 6), 6, [2, 6, 5]));
+  return smallCases(MORE_BUILDS);
 }

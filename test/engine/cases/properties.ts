@@ -10,6 +10,8 @@ import type { OptimizerOptions } from '../../../src/step/optimizers.ts';
 import { expectAgreement, runOn, type Setup } from './agreement.ts';
 import { inferenceCases } from './inference-ops.ts';
 import { lively, noise, repConvModel, stepCase } from './models.ts';
+import { randomTensorCase } from './random-tensors.ts';
+import { tokenCases } from './token-ops.ts';
 
 /** Both ways to train a pointwise RepConv. */
 const FORMS: readonly RepConvChoice[] = ['online', 'explicit'];
@@ -210,6 +212,16 @@ export const ENGINE_PROPERTIES: readonly EngineProperty[] = [
     name: 'inference: activations, windows, parts of channels, gates, depthwise kernels of any size',
     async check(on) {
       for (const one of inferenceCases()) await expectAgreement(on, one);
+    },
+  },
+  {
+    name: 'tensors of any shape: turned, reshaped, cut, joined, multiplied, in any order',
+    async check(on, share) {
+      for (const one of tokenCases()) await expectAgreement(on, one);
+      const cases = fc.asyncProperty(fc.nat(1e6), async (seed) => {
+        await expectAgreement(on, randomTensorCase(seed));
+      });
+      await fc.assert(cases, { numRuns: Math.ceil(60 * share), seed: 3 });
     },
   },
 ];

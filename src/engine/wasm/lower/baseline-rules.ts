@@ -1,27 +1,13 @@
 /** How the op kinds of the networks that a MobileOne is compared with become instructions: one table. */
 import * as kinds from '../../../../kernels/activation-kinds.ts';
 import * as op from '../../../../kernels/opcodes.ts';
-import type { Node } from '../../../graph/graph.ts';
 import { activate, activation } from './activation.ts';
 import { lowerBroadcast } from './broadcast.ts';
-import { inputOf, type LowerContext, makeOutput, refuse, rows } from './context.ts';
-import { INFERENCE_RULES, lowerMean, type Rules } from './inference-rules.ts';
+import { inputOf, makeOutput, refuse, rows } from './context.ts';
+import { lowerMean, type Rules } from './inference-rules.ts';
 import { lowerChannelShuffle, lowerConcat, lowerPad, lowerPool, lowerSlice, lowerSplit } from './window.ts';
 
-/** The last axis of a matrix is its channels, that of an image is not. */
-function checkMatrix({ shapes }: LowerContext, node: Node): void {
-  if (shapes.get(node.inputs[0]!)!.length !== 2) refuse(node, 'has it for matrices [N, C] only');
-}
-
 export const BASELINE_RULES: Rules = {
-  Gemm: (context, node) => {
-    checkMatrix(context, node);
-    INFERENCE_RULES.Gemm!(context, node);
-  },
-  Softmax: (context, node) => {
-    checkMatrix(context, node);
-    INFERENCE_RULES.Softmax!(context, node);
-  },
   Clip: (context, node) => {
     const { min, max } = node.attrs;
     activate(context, node, kinds.CLIP, { least: min, most: max, keepsZero: min <= 0 && max >= 0 });

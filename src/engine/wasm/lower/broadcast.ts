@@ -31,6 +31,22 @@ function sharedRows(a: Value, b: Value): number | undefined {
   return b.h === a.h && b.w === a.w ? 1 : undefined;
 }
 
+/** Whether all inputs of a node but one are smaller in one of the ways that BROADCAST knows, and lie as usual. */
+export function isBroadcast(context: LowerContext, node: Combining): boolean {
+  const { shapes, values } = context;
+  const out = shapes.get(node.outputs[0]!)!;
+  const whole = node.inputs.find((name) => String(shapes.get(name)) === String(out));
+  const a = whole === undefined ? undefined : values.get(whole);
+  return (
+    a !== undefined &&
+    node.inputs.every((name) => {
+      const b = values.get(name);
+      if (!b || shapes.get(name)!.length !== out.length) return false;
+      return sameShape(a, b) || (sharedRows(a, b) !== undefined && (b.c === 1 || b.c === a.c));
+    })
+  );
+}
+
 /** y = a ∘ b, where a has the shape of y. */
 function combine(context: LowerContext, node: Combining, a: Value, b: Value, y: Value): void {
   const { same, broadcast } = OPERATIONS[node.kind];

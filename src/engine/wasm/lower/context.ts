@@ -1,5 +1,5 @@
 /** What every lowering rule sees: shapes, values already made, state, and the emitter. */
-import type { Shape } from '../../../core/tensor.ts';
+import { type Shape, sizeOf } from '../../../core/tensor.ts';
 import type { Graph, Node } from '../../../graph/graph.ts';
 import type { RepConvChoice } from '../../engine.ts';
 import type { Emitter } from '../emitter.ts';
@@ -7,8 +7,9 @@ import { pad8 } from '../layout.ts';
 import type { Ref } from '../memory.ts';
 import type { PlacedState } from '../state.ts';
 import type { RepConvCost } from './cost-model.ts';
+import type { View } from './view.ts';
 
-/** A value in memory: images `[N, H, W, stride]` (NHWC, channels padded), matrices `[N, stride]`. */
+/** A value in memory: images `[N, H, W, stride]` (NHWC, channels padded), matrices and all others `[rows, stride]`. */
 export interface Value {
   readonly ref: Ref;
   readonly n: number;
@@ -26,6 +27,8 @@ export interface LowerContext {
   readonly state: PlacedState;
   /** Values made so far; raw inputs (bytes, targets, scalars) are here too. */
   readonly values: Map<string, Value>;
+  /** Values that lie otherwise; `arrange.ts` puts them in order for rules that want them as above. */
+  readonly views: Map<string, View>;
   /** What a forward RepConv leaves for its gradient, by node name. */
   readonly saved: Map<string, unknown>;
   /** How pointwise RepConvs are trained: the cheaper way for each, or always one. */
@@ -55,9 +58,15 @@ export function inputOf(context: LowerContext, node: Node, index: number): Value
   return value;
 }
 
-/** A value's dimensions from its logical shape `[N, C, H, W]` or `[N, C]`. */
-export function valueAt(ref: Ref, shape: Shape, stride: number = pad8(shape[1] ?? 1)): Value {
-  const [n = 1, c = 1, h = 1, w = 1] = shape;
+/** Length of the axis whose elements lie side by side: the channels of an image, of all others the last. */
+export function channelsOf(shape: Shape): number {
+  return shape[shape.length === 4 ? 1 : Math.max(1, shape.length - 1)] ?? 1;
+}
+
+/** A value's dimensions from its logical shape: `[N, C, H, W]`, or rows `[…, C]`. */
+export function valueAt(ref: Ref, shape: Shape, stride: number = pad8(channelsOf(shape))): Value {
+  const rank = shape.length;
+  const [n = 1, c = 1, h = 1, w = 1] = rank < 3 || rank === 4 ? shape : [sizeOf(shape.slice(0, -1)), shape[rank - 1]!];
   return { ref, n, c, h, w, stride };
 }
 
@@ -79,7 +88,8 @@ export function inputToOverwrite(context: LowerContext, node: Node, size: number
   for (const name of node.inputs) {
     const value = context.values.get(name);
     if (!value || value.ref.buffer.persistent || floats(value) !== size || context.onlyReader(name) !== node) continue;
-    const names = [...context.values.values()].filter(({ ref }) => ref.buffer === value.ref.buffer);
+    const all = [...context.values.values(), ...context.views.values()];
+    const names = all.filter(({ ref }) => ref.buffer === value.ref.buffer);
     if (names.length > 1) continue;
     context.values.delete(name);
     return value;

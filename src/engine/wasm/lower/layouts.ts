@@ -2,7 +2,7 @@
 import type { Shape } from '../../../core/tensor.ts';
 import type { Graph, Node } from '../../../graph/graph.ts';
 import { branchesOf } from '../../../graph/rep-conv.ts';
-import { denseLayout, depthwiseLayout, type Layout, pad8, vectorLayout } from '../layout.ts';
+import { denseLayout, depthwiseLayout, type Layout, pad8, rowsLayout, vectorLayout } from '../layout.ts';
 
 type StrideOf = (value: string) => number;
 
@@ -65,9 +65,7 @@ function addNode(
     case 'PRelu':
       add(node.params.slope, vector);
       break;
-    case 'BatchNormalization':
-      for (const role of ['weight', 'bias', 'running_mean', 'running_var']) add(node.params[role], vector);
-      break;
     default:
+      for (const name of Object.values(node.params)) add(name, rowsLayout);
   }
 }

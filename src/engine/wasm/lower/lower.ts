@@ -9,7 +9,7 @@ import { type Emitted, makeEmitter } from '../emitter.ts';
 import { pad8 } from '../layout.ts';
 import type { Buffer, Ref } from '../memory.ts';
 import { type PlacedState, placeState } from '../state.ts';
-import { floats, type LowerContext, type Value, valueAt } from './context.ts';
+import { channelsOf, floats, type LowerContext, type Value, valueAt } from './context.ts';
 import type { RepConvCost } from './cost-model.ts';
 import { imageStride, type Rules } from './inference-rules.ts';
 import { paramLayouts } from './layouts.ts';
@@ -27,7 +27,7 @@ export interface Lowered extends Emitted {
   /** Whether depthwise outputs are made again in the backward pass. */
   readonly recomputed: boolean;
   readonly state: PlacedState;
-  /** Where each input is written, as it comes (NCHW floats, NHWC bytes, matrices, scalars). */
+  /** Where each input is written, as it comes (NCHW floats, NHWC bytes, rows, scalars). */
   readonly inputs: ReadonlyMap<string, Ref>;
   readonly outputs: ReadonlyMap<string, Value>;
   /** What was decided for each node, in order. */
@@ -47,7 +47,7 @@ export function lower({ graph, shapes }: BoundGraph, threads: number, options: L
   const { emitter, finish } = makeEmitter(threads);
   const readers = new Map<string, Node[]>();
   for (const node of graph.nodes)
-    for (const value of new Set(node.inputs)) readers.set(value, [...(readers.get(value) ?? []), node]);
+    for (const value of new Set(readValues(node))) readers.set(value, [...(readers.get(value) ?? []), node]);
   const outputValues = new Set(Object.values(graph.outputs));
   const images = imageValues(
     graph.nodes,
@@ -57,7 +57,7 @@ export function lower({ graph, shapes }: BoundGraph, threads: number, options: L
 
   const shared = sharedParams(graph.nodes);
   const strideOf = (value: string): number => {
-    const channels = shapes.get(value)![1] ?? 1;
+    const channels = channelsOf(shapes.get(value)!);
     const reading = readers.get(value) ?? [];
     const padded = outputValues.has(value) || reading.some(({ params }) => usesAny(params, shared));
     return images.has(value) && !padded ? imageStride(reading, channels) : pad8(channels);
@@ -69,6 +69,7 @@ export function lower({ graph, shapes }: BoundGraph, threads: number, options: L
     emitter,
     state,
     values: new Map(),
+    views: new Map(),
     saved: new Map(),
     repConv,
     costs: new Map(),
@@ -82,11 +83,9 @@ export function lower({ graph, shapes }: BoundGraph, threads: number, options: L
   const inputs = new Map<string, Ref>();
   for (const { name, dtype } of graph.inputs) {
     const shape = shapes.get(name)!;
-    if (shape.length === 3 || shape.length > 4)
-      throw new TypeError(`input "${name}" [${shape}]: the wasm engine takes images and matrices only`);
     const raw = emitter.persistent(shape.reduce((a, b) => a * b, 1));
     inputs.set(name, raw);
-    if (dtype === 'float32' && (shape.length === 4 || (shape.length === 2 && !isTarget(readers.get(name) ?? [])))) {
+    if (dtype === 'float32' && (shape.length > 2 || (shape.length === 2 && !isTarget(readers.get(name) ?? [])))) {
       const value = valueAt(raw, shape, strideOf(name));
       const ref = emitter.scratch(floats(value));
       emitter.emit(op.NCHW_TO_NHWC, raw, ref, value.n, value.c, value.h * value.w, value.stride);
@@ -117,6 +116,11 @@ export function lower({ graph, shapes }: BoundGraph, threads: number, options: L
     recomputed ? recomputeDepthwise(main, backward, depthwise, emitter.scratch) : main,
   );
   return { ...emitted, recomputed, state, inputs, outputs, nodes };
+}
+
+/** The inputs whose elements a node reads: of some it takes the shape only. */
+function readValues({ kind, inputs }: Node): readonly string[] {
+  return kind === 'Parameter' ? [] : kind === 'Reshape' ? inputs.slice(0, 1) : inputs;
 }
 
 /** Buffers that depthwise RepConvs in train mode have written, where nothing has been written over them since. */

@@ -1,4 +1,4 @@
-/** How each op kind becomes instructions: one table, begun in inference-rules.ts and baseline-rules.ts. */
+/** How each op kind becomes instructions: one table, begun in inference-rules.ts, baseline-rules.ts and token-rules.ts. */
 import * as op from '../../../../kernels/opcodes.ts';
 import { BASELINE_RULES } from './baseline-rules.ts';
 import { floats, inputOf, makeOutput, type Value } from './context.ts';
@@ -8,6 +8,7 @@ import { isExplicit, lowerExplicitForward, lowerExplicitGrad, prefersExplicit } 
 import { takesPatches } from './fold.ts';
 import { alias, elementwise, INFERENCE_RULES, type Rules } from './inference-rules.ts';
 import { lowerConvGrad, lowerLinearGrad } from './linear.ts';
+import { withTokens } from './token-rules.ts';
 import { lowerAccumulateGrad, lowerAdamW, lowerClipGradNorm, lowerEma, lowerSgd } from './update.ts';
 
 const TRAINING_RULES: Rules = {
@@ -119,4 +120,4 @@ const TRAINING_RULES: Rules = {
 };
 
 /** Without spreading, which bundlers keep with all that is spread, in pages too, which need the first table only. */
-export const RULES: Rules = /* @__PURE__ */ Object.assign({}, INFERENCE_RULES, BASELINE_RULES, TRAINING_RULES);
+export const RULES: Rules = /* @__PURE__ */ withTokens(INFERENCE_RULES, BASELINE_RULES, TRAINING_RULES);
