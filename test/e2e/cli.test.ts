@@ -95,10 +95,7 @@ describe.skipIf(!built)('mobileone (built)', () => {
   });
 
   it('measures both forms on every runtime there is', async () => {
-    const [{ code, out }, net] = await Promise.all([
-      cli(folder, 'bench', 'run', '--rounds', '2', '--runs', '5', '--json'),
-      cli(folder, 'bench', 'mobilenetv3_small_100', '--size', '32', '--rounds', '1', '--runs', '1'),
-    ]);
+    const { code, out } = await cli(folder, 'bench', 'run', '--rounds', '2', '--runs', '5', '--json');
     expect(code).toBe(0);
     const { measurements, protocol } = JSON.parse(out) as {
       measurements: { name: string; key: string; minimum: number; mean: number; difference?: number }[];
@@ -113,12 +110,6 @@ describe.skipIf(!built)('mobileone (built)', () => {
       expect(minimum).toBeLessThanOrEqual(mean);
       expect(difference).toBeLessThan(1e-4);
     }
-    expect(net.out).toContain('mobilenetv3_small_100, 1 image of 32 px');
-    for (const name of ['wasm', 'onnxruntime-node', 'onnxruntime-web', 'LiteRT\\.js'])
-      expect(net.out).toMatch(new RegExp(`^fused +${name}`, 'm'));
-    expect(net.out).not.toContain('not measured');
-    expect(net.out).not.toContain('differs');
-    expect(net.out).not.toContain('train form');
   }, 180_000);
 
   it('skips broken images and lists them, or stops at them if strict', async () => {
