@@ -29,7 +29,7 @@ export function syntheticTime(
   candidate: Candidate,
   runtime: RuntimeKey,
   threads: number,
-): Omit<Timed, 'reference'> | undefined {
+): Omit<Timed, 'reference' | 'referenceRounds'> | undefined {
   const speed = SPEEDS[runtime];
   if (!speed) return undefined;
   const { name, size = 224, batch = 1 } = candidate;
@@ -69,7 +69,7 @@ export function syntheticContext(parts: Partial<StudyContext> = {}): StudyContex
       );
       return {
         protocol: shortProtocol(5, 10),
-        rows: all.flatMap(({ timed }) => (timed ? [{ ...timed, reference: 10 }] : [])),
+        rows: all.flatMap(({ timed }) => (timed ? [{ ...timed, reference: 10, referenceRounds: [] }] : [])),
         refused: all
           .filter(({ timed }) => !timed)
           .map(({ candidate: { name }, runtime, count }) => ({

@@ -83,9 +83,7 @@ export async function measureGroups(
         const stored = groupRows([...(pace ? [pace] : []), ...ones.filter((one) => one !== pace)], protocol, device);
         const wanted = new Set(ones.map(({ model }) => model.name));
         rows.push(
-          ...stored
-            .filter(({ model }) => wanted.has(String(model)))
-            .map((row) => timedOf(row, pace?.measurement.mean ?? Number.NaN)),
+          ...stored.filter(({ model }) => wanted.has(String(model))).map((row) => timedOf(row, pace?.measurement)),
         );
         await results?.append('measurements', stored).catch((error: unknown) => {
           if (!(error instanceof UserError)) throw error;

@@ -42,7 +42,18 @@ export async function loadSides(
       notes.push(refusalText(key, error));
     }
   }
-  return { sides, notes };
+  return { sides, notes: [...notes, ...widthNotes(sides)] };
+}
+
+const OTHER_WASM: readonly RuntimeKey[] = ['ort-web', 'litert'];
+
+/** Our engine asks V8 for wider vectors than it gives by itself; other WebAssembly runtimes run as they come. */
+function widthNotes(sides: readonly Side[]): string[] {
+  const wide = sides.some(({ key, loaded }) => key === 'wasm' && loaded.runtime.includes('256 bit'));
+  if (!wide || !sides.some(({ key }) => OTHER_WASM.includes(key))) return [];
+  return [
+    'wasm asks V8 for vectors of 256 bits; ort-web and litert run as they come, with 128. `--wide off` measures wasm with 128 too; `docs/performance.md` compares both widths on every side.',
+  ];
 }
 
 /** Why a runtime refused a candidate, in one line. */

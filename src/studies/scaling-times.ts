@@ -3,6 +3,7 @@
 import type { LayerTime } from '../bench/predict/layers.ts';
 import type { RuntimeKey } from '../bench/runtimes.ts';
 import { average, deviation, tQuantile } from '../bench/statistics.ts';
+import { REFERENCE } from './candidates.ts';
 import type { Interval } from './figures.ts';
 import type { CountedLayer } from './scaling-nets.ts';
 import type { Measured, Timed } from './study.ts';
@@ -43,11 +44,18 @@ export function drift(one: Timed, other: Timed): number {
   return Number.isFinite(ratio) ? ratio : 1;
 }
 
+/** A measurement as it was made in turn with another, where it was: that of the reference network is there in every group. */
+function besides<T extends Timed>(one: Timed, other: T): T {
+  if (other.name !== REFERENCE || one.referenceRounds.length === 0) return other;
+  return { ...other, mean: one.reference, roundMeans: one.referenceRounds, reference: one.reference };
+}
+
 /**
  * How much longer one takes than the other. What was measured in turn (in one group, with one reference) is compared round by round.
  * Of different groups the second is converted to the pace of the first, and intervals add up as those of independent means.
  */
-export function difference(more: Timed, less: Timed): Estimate {
+export function difference(more: Timed, other: Timed): Estimate {
+  const less = besides(more, other);
   const pace = drift(more, less);
   const mean = more.mean - pace * less.mean;
   const n = more.roundMeans.length;

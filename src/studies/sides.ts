@@ -58,7 +58,7 @@ export function sidesKept(
     .filter(({ size }) => size >= least)
     .map((side): MeasuredSide => {
       const first = [...side.values()][0]!;
-      const rows = [...side].map(([name, row]) => ({ ...timedOf(row, Number.NaN), name }));
+      const rows = [...side].map(([name, row]) => ({ ...timedOf(row), name }));
       const { runtime, threads, version } = rows[0]!;
       return {
         key: `${runtime}-${threads}-${first.machine}-${first.protocol}`,

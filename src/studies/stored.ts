@@ -61,12 +61,14 @@ export function finder(
         one.runtime === sought.runtime &&
         one.threads === sought.threads,
     );
-    return row && timedOf(row, references.get(row.session!)!.mean_ms as number);
+    if (!row) return undefined;
+    const { mean_ms: mean, round_means_ms: roundMeans } = references.get(row.session!)!;
+    return timedOf(row, { mean: mean as number, roundMeans: roundMeans as readonly number[] });
   };
 }
 
-/** A stored row as a study has it. */
-export function timedOf(row: Row, reference: number): Timed {
+/** A stored row as a study has it, with the reference that was measured in turn with it. */
+export function timedOf(row: Row, reference?: Pick<Timed, 'mean' | 'roundMeans'>): Timed {
   const number = (name: string): number => row[name] as number;
   return {
     name: String(row.model),
@@ -81,6 +83,7 @@ export function timedOf(row: Row, reference: number): Timed {
     median: number('median_ms'),
     roundMeans: row.round_means_ms as readonly number[],
     noise: row.noise ? String(row.noise).split('; ') : [],
-    reference,
+    reference: reference?.mean ?? Number.NaN,
+    referenceRounds: reference?.roundMeans ?? [],
   };
 }

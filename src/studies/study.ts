@@ -81,6 +81,8 @@ export interface Timed extends Pick<Measurement, 'mean' | 'interval' | 'minimum'
   readonly params: number;
   /** Mean of the reference network in the same group, which tells how fast the machine was just then. */
   readonly reference: number;
+  /** Its trimmed means round by round, each in turn with those of `roundMeans`; empty where they are not known. */
+  readonly referenceRounds: readonly number[];
 }
 
 /** A candidate that a runtime could not run. */

@@ -11,6 +11,7 @@ import { UserError } from '../../src/core/errors.ts';
 import { mobileOne } from '../../src/models/mobileone.ts';
 import { modelConfig } from '../../src/models/registry.ts';
 import { type MeasurerOptions, measurer } from '../../src/studies/measure-node.ts';
+import { loadSides } from '../../src/studies/open-runtimes.ts';
 import type { Candidate } from '../../src/studies/study.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'study-'));
@@ -143,3 +144,13 @@ it('where nothing runs it says why', async () => {
     hint: 'three classes are too many',
   });
 }, 60_000);
+
+it('says where WebAssembly runtimes differ in the width of their vectors', async () => {
+  const notesOf = async (runtime: string): Promise<string> => {
+    const [wasm, web] = [await runtimes().wasm(), await runtimes()['ort-node']()];
+    const table = { ...runtimes(), wasm: async () => ({ ...wasm, runtime }), 'ort-web': async () => web };
+    return (await loadSides(table, ['wasm', 'ort-web'], [1])).notes.join();
+  };
+  expect(await notesOf('wasm, relaxed SIMD, 256 bit')).toMatch(/256 bits; ort-web .* 128/);
+  expect(await notesOf('wasm, relaxed SIMD, 128 bit')).toBe('');
+});

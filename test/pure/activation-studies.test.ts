@@ -43,6 +43,7 @@ describe('the thirty layers', () => {
 const timed = (name: string, roundMeans: readonly number[], reference = 10): Timed => ({
   ...{ name, runtime: 'wasm', version: 'wasm 1', threads: 1, macs: 1, params: 1, roundMeans, reference, noise: [] },
   ...{ mean: roundMeans.reduce((a, b) => a + b, 0) / roundMeans.length, interval: [0, 0], minimum: 0, median: 0 },
+  referenceRounds: [],
 });
 
 describe('comparing', () => {

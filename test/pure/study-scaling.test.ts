@@ -40,6 +40,7 @@ function timeOf(candidate: Candidate): number {
 const timed = (name: string, mean: number, reference = 10): Timed => ({
   ...{ name, runtime: 'wasm', version: 'wasm 1', threads: 1, macs: 1, params: 1, mean, minimum: mean, median: mean },
   ...{ interval: [0.99 * mean, 1.01 * mean], roundMeans: [mean - 0.1, mean, mean + 0.1], noise: [], reference },
+  referenceRounds: [],
 });
 
 /** Measures by the rule. */
@@ -96,6 +97,12 @@ it('compares in turn what was measured in turn', () => {
   const apart = difference(a, timed('b', 3.3, 11));
   expect(apart.mean).toBeCloseTo(2, 9);
   expect(apart.interval[1] - 2).toBeCloseTo(Math.hypot(0.05, 0.03), 9);
+  // The reference network is there in every group, round by round.
+  const besideReference = { ...a, reference: 3.6, referenceRounds: [3.5, 3.6, 3.7] };
+  expect(difference(besideReference, timed(S0, 9, 11))).toEqual({
+    mean: expect.closeTo(1.4, 9),
+    interval: [expect.closeTo(1.4, 9), expect.closeTo(1.4, 9)],
+  });
 });
 
 it('finds the times of parts, blocks and branches that were put in', async () => {
