@@ -22,7 +22,7 @@ import { type Estimate, sign } from './in-turn.ts';
 import { refusalNotes } from './refusals.ts';
 import { latencyTable, sidesHere } from './sides.ts';
 import type { Candidate, Section, Study, StudyContext, StudyResult } from './study.ts';
-import { listText, msText } from './words.ts';
+import { digits, listText, msText } from './words.ts';
 
 const NAMES: readonly string[] = [BASELINE, ...ADDITIONS.map(nameOf)];
 
@@ -112,7 +112,7 @@ function sideText(one: Blocks): string {
   const rate = (addition: 'skip' | 'gate'): string[] => {
     const more = excessOf(one, addition);
     return more && sign(more) > 0
-      ? [`at ${(moreOf(addition).bytes / 1e6 / more.value).toPrecision(2)} GB/s by ${VARIANTS[addition].title}`]
+      ? [`at ${digits(moreOf(addition).bytes / 1e6 / more.value, 2)} GB/s by ${VARIANTS[addition].title}`]
       : [];
   };
   const rates = [...rate('skip'), ...rate('gate')];

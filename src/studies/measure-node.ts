@@ -10,6 +10,7 @@ import { tryAll, untried } from './pilot-node.ts';
 import { protocolFor } from './plan.ts';
 import { counted } from './prepare-node.ts';
 import type { StudyContext, Timed } from './study.ts';
+import { msText } from './words.ts';
 
 export interface MeasurerOptions extends Omit<GroupOptions, 'protocol'> {
   readonly table: RuntimeTable;
@@ -85,7 +86,7 @@ function driftNotes(rows: readonly Timed[], sides: readonly Side[]): string[] {
     const [low, high] = [Math.min(...paces), Math.max(...paces)];
     if (paces.length === 0 || high / low < 1 + DRIFT) return [];
     return [
-      `On ${sideText(side)} the machine did not keep its pace: ${REFERENCE}, measured with every group of networks, took from ${low.toPrecision(3)} to ${high.toPrecision(3)} ms. Times of different groups compare no better than that.`,
+      `On ${sideText(side)} the machine did not keep its pace: ${REFERENCE}, measured with every group of networks, took from ${msText(low)} to ${msText(high)} ms. Times of different groups compare no better than that.`,
     ];
   });
 }

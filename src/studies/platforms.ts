@@ -15,7 +15,7 @@ import { refusalNotes } from './refusals.ts';
 import { latencyTable, type MeasuredSide, sidesHere, sidesKept } from './sides.ts';
 import { paretoFront, type RankCorrelation, spearman } from './statistics.ts';
 import type { Section, Study, StudyContext, StudyResult } from './study.ts';
-import { correlationText, countText, listText, rhoText } from './words.ts';
+import { correlationText, countText, listText, msText, rhoText } from './words.ts';
 
 /** Fewer networks of another device make no front, and fewer pairs no order. */
 const LEAST = 5;
@@ -107,7 +107,7 @@ function sectionsOf(compared: readonly Compared[]): Section[] {
   const fronts = compared.map((one) => {
     const { side, front } = one;
     const times = front.map(
-      (name) => `${ZOO[name]!.title} (${side.rows.find((row) => row.name === name)!.mean.toPrecision(3)} ms)`,
+      (name) => `${ZOO[name]!.title} (${msText(side.rows.find((row) => row.name === name)!.mean)} ms)`,
     );
     return `- **${placeOf(one)}**: ${listText(times)}.`;
   });

@@ -17,7 +17,7 @@ const subtitleOf = ({ title }: Side): string => `one image of 224 px, ${title}`;
 export const largest = (parts: readonly PartTime[], net: string): PartTime =>
   parts.filter((one) => one.net === net).reduce((a, b) => (b.mean > a.mean ? b : a));
 
-export const percent = (share: number): string => `${(100 * share).toFixed(0).replace('-', '−')} %`;
+export const percent = (share: number): string => `${String(Math.round(100 * share)).replace('-', '−')} %`;
 
 /** Every network's time by parts, in milliseconds or as shares. */
 export function partStack({ parts, main }: Found, of: 'ms' | 'share'): Stack {

@@ -7,7 +7,7 @@ import { PARTS, sideOf, variantOf } from './scaling-nets.ts';
 import { earlyToLate, pacesOf } from './scaling-pace.ts';
 import { TABLE_7, TIMM_RTX_4090 } from './scaling-paper.ts';
 import { type BranchTime, type ChangeTime, type Found, type PartTime, timesText } from './scaling-times.ts';
-import { listText, msText } from './words.ts';
+import { digits, listText, msText } from './words.ts';
 
 const wholeOf = (parts: readonly PartTime[], net: string): number =>
   parts.filter((one) => one.net === net).reduce((sum, { mean }) => sum + mean, 0);
@@ -71,7 +71,7 @@ export function paceText(found: Found, parts: readonly PartTime[]): string {
   if (paces.length === 0) return 'No network could be measured part by part.';
   const lines = paces.map(
     ({ part, picoseconds, bytes }) =>
-      `- ${PARTS[part]}, ${sideOf(part)} px: ${picoseconds.toPrecision(3)} ps and ${bytes.toFixed(2)} bytes for each multiply-add.`,
+      `- ${PARTS[part]}, ${sideOf(part)} px: ${digits(picoseconds, 3)} ps and ${bytes.toFixed(2)} bytes for each multiply-add.`,
   );
   const stages = paces.filter(({ part }) => part > 0);
   const order = (key: 'picoseconds' | 'bytes'): string =>
