@@ -6,7 +6,7 @@ import { defineConfig } from 'vitest/config';
  * stays below three minutes on two cores.
  */
 const BROWSER = ['embed-web', 'phone', 'web', 'web-format'] as const;
-const LONG_COMMANDS = ['in-chans', 'multi-label', 'seeing'] as const;
+const LONG_COMMANDS = ['in-chans', 'multi-label', 'prove', 'seeing'] as const;
 export const APART: readonly string[] = [...BROWSER, ...LONG_COMMANDS].map((name) => `test/e2e/${name}.test.ts`);
 
 export default defineConfig({

@@ -50,9 +50,12 @@ export function zooNameOf(name: string): string | undefined {
 
 export type Family = 'MobileOne' | 'with attention' | 'convolutional';
 
+/** Whether a network of the zoo is MobileOne, which figures emphasize. */
+export const isMobileOne = (name: string): boolean => name.startsWith('mobileone_');
+
 /** To which family a network of the zoo belongs, as figures color it. */
 export function familyOf(name: string): Family {
-  if (name.startsWith('mobileone_')) return 'MobileOne';
+  if (isMobileOne(name)) return 'MobileOne';
   return ZOO[name]!.build().nodes.some(({ kind }) => /Softmax|MatMul|Attention/.test(kind))
     ? 'with attention'
     : 'convolutional';

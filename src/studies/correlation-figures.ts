@@ -1,5 +1,7 @@
 /** The figures of the study of correlation. */
+
 import { ZOO } from '../models/zoo/registry.ts';
+import { isMobileOne } from './candidates.ts';
 import type { Latencies } from './correlation-tables.ts';
 import type { Bars, Scatter } from './figures.ts';
 import { METRIC_NAMES, METRICS, type MetricName, type Metrics } from './metrics.ts';
@@ -64,7 +66,7 @@ export function metricScatter(
       y: mean,
       yInterval: interval,
       family: familyOf(name),
-      emphasized: name.startsWith('mobileone_'),
+      emphasized: isMobileOne(name),
     })),
   };
 }

@@ -1,16 +1,14 @@
 /** The figures of the study of platforms. */
 import { ZOO } from '../models/zoo/registry.ts';
-import { familyOf } from './candidates.ts';
+import { familyOf, isMobileOne } from './candidates.ts';
 import type { Scatter } from './figures.ts';
 import { TABLE_9 } from './paper.ts';
-import type { Compared, PaperColumn } from './platform-tables.ts';
+import { type Compared, PAPER_DEVICES, type PaperColumn } from './platform-tables.ts';
 import { countText, pText, rhoText, strength } from './words.ts';
-
-const isOurs = (name: string): boolean => name.startsWith('mobileone_');
 
 /** Accuracy over latency with its front. */
 export function frontScatter({ side, front }: Compared): Scatter {
-  const ours = front.filter(isOurs).length;
+  const ours = front.filter(isMobileOne).length;
   const rest = front.length - ours;
   return {
     kind: 'scatter',
@@ -31,7 +29,7 @@ export function frontScatter({ side, front }: Compared): Scatter {
       y: ZOO[name]!.published.top1,
       xInterval: interval,
       family: familyOf(name),
-      emphasized: isOurs(name),
+      emphasized: isMobileOne(name),
     })),
   };
 }
@@ -39,7 +37,7 @@ export function frontScatter({ side, front }: Compared): Scatter {
 /** Our latency over the paper's. */
 export function orderScatter({ side, orders }: Compared, column: PaperColumn): Scatter {
   const { rho, p } = orders[column]!;
-  const device = { mobile: 'iPhone 12', cpu: 'Xeon CPU', gpu: 'RTX 2080 Ti' }[column];
+  const device = PAPER_DEVICES[column];
   return {
     kind: 'scatter',
     name: `order-${column}`,
@@ -54,7 +52,7 @@ export function orderScatter({ side, orders }: Compared, column: PaperColumn): S
       return [
         {
           ...{ label: ZOO[name]!.title, x: theirs, y: mean, yInterval: interval },
-          ...{ family: familyOf(name), emphasized: isOurs(name) },
+          ...{ family: familyOf(name), emphasized: isMobileOne(name) },
         },
       ];
     }),

@@ -8,6 +8,11 @@ import { digits } from './words.ts';
 
 export type PaperColumn = 'mobile' | 'cpu' | 'gpu';
 export const PAPER_COLUMNS: readonly PaperColumn[] = ['mobile', 'cpu', 'gpu'];
+export const PAPER_DEVICES: Readonly<Record<PaperColumn, string>> = {
+  mobile: 'iPhone 12',
+  cpu: 'Xeon CPU',
+  gpu: 'RTX 2080 Ti',
+};
 
 /** A side, which networks are on its front (in rising order of latency), and how its order is like the paper's. */
 export interface Compared {

@@ -1,6 +1,6 @@
 /** Accuracy against latency on every runtime and device that was measured (paper §4.1, Figure 1, Table 9). */
 import { ZOO } from '../models/zoo/registry.ts';
-import { QUICK_NETS, wantedOf, zooCandidate, zooNameOf } from './candidates.ts';
+import { isMobileOne, QUICK_NETS, wantedOf, zooCandidate, zooNameOf } from './candidates.ts';
 import { TABLE_9 } from './paper.ts';
 import { frontScatter, orderScatter } from './platform-figures.ts';
 import {
@@ -9,6 +9,7 @@ import {
   frontTable,
   ordersTable,
   PAPER_COLUMNS,
+  PAPER_DEVICES,
   type PaperColumn,
 } from './platform-tables.ts';
 import { refusalNotes } from './refusals.ts';
@@ -82,13 +83,12 @@ function compare(side: MeasuredSide): Compared {
 }
 
 const titlesOf = (names: readonly string[]): string => listText(names.map((name) => ZOO[name]!.title));
-const isOurs = (name: string): boolean => name.startsWith('mobileone_');
 const placeOf = ({ side }: Compared): string =>
   side.device === 'this machine' ? side.title : `${side.title} on ${side.device}`;
 
 function findingOf(compared: readonly Compared[]): string {
   const everywhere = compared[0]!.front.filter((name) => compared.every(({ front }) => front.includes(name)));
-  const counts = compared.map(({ front }) => [front.filter(isOurs).length, front.length] as const);
+  const counts = compared.map(({ front }) => [front.filter(isMobileOne).length, front.length] as const);
   const shares = compared.map(
     ({ side }, i) =>
       `${counts[i]![0]} of ${counts[i]![1]} on ${side.title} (${countText(side.rows.length, 'network')} measured)`,
@@ -115,7 +115,7 @@ function sectionsOf(compared: readonly Compared[]): Section[] {
     const texts = PAPER_COLUMNS.flatMap((column) => {
       const order = one.orders[column];
       return order
-        ? [`with its ${COLUMN_TEXT[column]} ${correlationText(order)}, ${countText(order.n, 'network')}`]
+        ? [`with its ${PAPER_DEVICES[column]} ${correlationText(order)}, ${countText(order.n, 'network')}`]
         : [];
     });
     return texts.length > 0 ? [`- **${placeOf(one)}**: ${texts.join('; ')}.`] : [];
@@ -134,7 +134,7 @@ function sectionsOf(compared: readonly Compared[]): Section[] {
       title: "Our order of networks beside the paper's",
       text: [
         nearest
-          ? `The order on ${compared[0]!.side.title} is nearest to the paper's ${COLUMN_TEXT[nearest.column]} (ρ ${rhoText(nearest.rho)}).`
+          ? `The order on ${compared[0]!.side.title} is nearest to the paper's ${PAPER_DEVICES[nearest.column]} (ρ ${rhoText(nearest.rho)}).`
           : 'Too few of the networks are in the paper to compare orders.',
         orders.join('\n'),
         'Milliseconds of different devices are not to be compared; the order of networks is.',
@@ -145,9 +145,3 @@ function sectionsOf(compared: readonly Compared[]): Section[] {
     },
   ];
 }
-
-const COLUMN_TEXT: Readonly<Record<PaperColumn, string>> = {
-  mobile: 'iPhone 12',
-  cpu: 'Xeon CPU',
-  gpu: 'RTX 2080 Ti',
-};

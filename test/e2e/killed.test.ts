@@ -47,16 +47,19 @@ describe.skipIf(!built)('a killed run (built) is bit-identical', () => {
     await expectSameEnd(one, 'whole');
   });
 
-  // Every stage of every file: test/long/killed.test.ts.
-  it('bit-identical after kill -9 within the writes of files', async () => {
+  it('bit-identical after kill -9 within the writes of every file', async () => {
     const one = victim('cut');
     const cuts: Cut[] = [
       ['recipe.yaml', 'half'],
+      ['last.safetensors', 'written'],
       ['last.safetensors', 'half', 2],
       ['epoch-0.f32', 'half'],
+      ['best.safetensors', 'renamed'],
       ['metrics.csv', 'synced', 6],
       ['model.safetensors', 'renamed'],
+      ['last.safetensors', 'renamed'],
       ['fused.safetensors', 'half'],
+      ['proof.json', 'opened'],
     ];
     for (const cut of cuts) await cutWithin(one, cut);
     await expectSameEnd(one, 'whole');

@@ -111,17 +111,25 @@ it('exports everything as CSV and takes a result in, once', async () => {
   expect([broken.code, broken.err]).toEqual([1, expect.stringMatching(/not a result of mobileone bench/)]);
 });
 
-it('measures networks of the zoo on every runtime there is, at their own size, by their only form', async () => {
-  const short = ['--rounds', '1', '--runs', '1', '--no-save', '--json'];
-  for (const net of ['mobilevit_xxs', 'mobilenetv3_small_100']) {
-    const { model, measurements, notes } = JSON.parse((await bench(net, ...short)).out) as Session;
-    expect(model.size).toBe(net === 'mobilevit_xxs' ? 256 : 224);
-    expect(measurements.map(({ name, key }) => `${name}: ${key}`)).toEqual(
-      ['wasm', 'ort-node', 'ort-web', 'litert'].map((key) => `fused: ${key}`),
-    );
-    for (const { difference = 0 } of measurements) expect(difference).toBeLessThan(1e-4);
-    expect(notes).toEqual([]);
-  }
+it('measures a transformer on every runtime there is, at its own size', async () => {
+  const { out } = await bench('mobilevit_xxs', '--rounds', '1', '--runs', '1', '--no-save', '--json');
+  const { model, measurements, notes } = JSON.parse(out) as Session;
+  expect(model.size).toBe(256);
+  expect(measurements.map(({ name, key }) => `${name}: ${key}`)).toEqual(
+    ['wasm', 'ort-node', 'ort-web', 'litert'].map((key) => `fused: ${key}`),
+  );
+  for (const { difference = 0 } of measurements) expect(difference).toBeLessThan(1e-4);
+  expect(notes).toEqual([]);
+});
+
+it('measures a network of the zoo, which has no train form, on every runtime there is', async () => {
+  const { out } = await bench('mobilenetv3_small_100', '--size', '32', '--rounds', '1', '--runs', '1', '--no-save');
+  expect(out).toContain('mobilenetv3_small_100, 1 image of 32 px');
+  for (const name of ['wasm', 'onnxruntime-node', 'onnxruntime-web', 'LiteRT\\.js'])
+    expect(out).toMatch(new RegExp(`^fused +${name}`, 'm'));
+  expect(out).not.toContain('not measured');
+  expect(out).not.toContain('differs');
+  expect(out).not.toContain('train form');
 });
 
 it('explains wrong usage, and keeps nothing with --no-save', async () => {

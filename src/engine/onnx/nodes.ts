@@ -3,47 +3,8 @@ import { toFloat16 } from '../../core/float16.ts';
 import type { Shape, Tensor } from '../../core/tensor.ts';
 import type { NodeOf } from '../../graph/graph.ts';
 import type { OpKind } from '../../graph/kinds.ts';
+import type { FileKind } from '../file-kinds.ts';
 import { DATA_TYPES, type OnnxAttribute, type OnnxNode, type OnnxTensor } from './model.ts';
-
-/** The op kinds of inference graphs that ONNX has; eval-mode `RepConv` is spelled out by `expandBranches` before. */
-export type OnnxKind = Extract<
-  OpKind,
-  | 'Preprocess'
-  | 'Conv'
-  | 'BatchNormalization'
-  | 'Relu'
-  | 'Sigmoid'
-  | 'Clip'
-  | 'HardSigmoid'
-  | 'HardSwish'
-  | 'Swish'
-  | 'Gelu'
-  | 'PRelu'
-  | 'Add'
-  | 'Mul'
-  | 'Affine'
-  | 'Max'
-  | 'Concat'
-  | 'Split'
-  | 'Slice'
-  | 'ChannelShuffle'
-  | 'Pad'
-  | 'MaxPool'
-  | 'AveragePool'
-  | 'GlobalAveragePool'
-  | 'ReduceMean'
-  | 'Flatten'
-  | 'Gemm'
-  | 'Softmax'
-  | 'MatMul'
-  | 'Transpose'
-  | 'Reshape'
-  | 'SpaceToDepth'
-  | 'DepthToSpace'
-  | 'LayerNormalization'
-  | 'Constant'
-  | 'Parameter'
->;
 
 /** Layout of the image input: `nhwc` is `[N, H, W, C]`, as decoders give it; `nchw` is `[N, C, H, W]`. */
 export type ImageLayout = 'nhwc' | 'nchw';
@@ -58,7 +19,7 @@ export interface NodeContext {
   constant(name: string, value: OnnxTensor): string;
 }
 
-type NodeWriter<K extends OnnxKind> = (node: NodeOf<K>, context: NodeContext) => OnnxNode[];
+type NodeWriter<K extends FileKind> = (node: NodeOf<K>, context: NodeContext) => OnnxNode[];
 
 const write = (
   type: string,
@@ -142,7 +103,7 @@ const writePool = (node: NodeOf<'MaxPool'> | NodeOf<'AveragePool'>, attributes: 
   return write(node.kind, node, [], { kernel_shape, strides, pads, ...attributes });
 };
 
-export const NODE_WRITERS: { readonly [K in OnnxKind]: NodeWriter<K> } = {
+export const NODE_WRITERS: { readonly [K in FileKind]: NodeWriter<K> } = {
   // (image / 255 − mean) / std = image · scale + shift. Bytes are transposed before they become floats.
   Preprocess: (node, { layout, half, constant }) => {
     const { name, inputs, outputs, attrs } = node;

@@ -6,9 +6,10 @@ import { VERSION } from '../../core/version.ts';
 import { bind, type Dims } from '../../graph/bind.ts';
 import type { Graph, NodeOf } from '../../graph/graph.ts';
 import { expandBranches } from '../../graph/passes/branches.ts';
+import type { FileKind } from '../file-kinds.ts';
 import { encodeOnnx } from './encode.ts';
 import type { OnnxModel, OnnxNode, OnnxTensor, OnnxValue } from './model.ts';
-import { castNode, type ImageLayout, NODE_WRITERS, type NodeContext, type OnnxKind } from './nodes.ts';
+import { castNode, type ImageLayout, NODE_WRITERS, type NodeContext } from './nodes.ts';
 
 export type { ImageLayout } from './nodes.ts';
 
@@ -55,8 +56,8 @@ export function buildOnnx(graph: Graph, state: StateDict, options: ToOnnxOptions
   };
 
   const nodes = expanded.nodes.flatMap((node) => {
-    const write = NODE_WRITERS[node.kind as OnnxKind] as
-      | ((node: NodeOf<OnnxKind>, context: NodeContext) => OnnxNode[])
+    const write = NODE_WRITERS[node.kind as FileKind] as
+      | ((node: NodeOf<FileKind>, context: NodeContext) => OnnxNode[])
       | undefined;
     if (!write) throw new TypeError(`node "${node.name}" (${node.kind}) can't be written as ONNX`);
     // Statistics may be beyond float16 on either side; ONNX lets those of a float16 BatchNormalization be float32.
@@ -66,7 +67,7 @@ export function buildOnnx(graph: Graph, state: StateDict, options: ToOnnxOptions
       if (!value) throw new TypeError(`the state lacks the parameter "${name}"`);
       initializers.set(name, halve ? halved(name, value) : value);
     }
-    return write(node as NodeOf<OnnxKind>, context);
+    return write(node as NodeOf<FileKind>, context);
   });
   const inputCasts = half ? halfInputs(expanded) : [];
   const { rename, copies } = outputNames(expanded, half);

@@ -1,7 +1,7 @@
 /** How each inference op is written in TFLite: one table, checked for completeness by the compiler. */
 import { sizeOf } from '../../core/tensor.ts';
 import type { NodeOf } from '../../graph/graph.ts';
-import type { OpKind } from '../../graph/kinds.ts';
+import type { FileKind } from '../file-kinds.ts';
 import { unary, writeAffine, writeClip, writeHardSigmoid, writePRelu, writeSwish } from './activations.ts';
 import { broadcasting, writeMax } from './broadcast.ts';
 import { scaleAndShift, writeConv } from './conv.ts';
@@ -23,51 +23,11 @@ import {
 } from './shapes.ts';
 import type { Writer } from './writer.ts';
 
-/** The op kinds of inference graphs that are written; eval-mode `RepConv` is spelled out by `expandBranches` before. */
-export type TfliteKind = Extract<
-  OpKind,
-  | 'Preprocess'
-  | 'Conv'
-  | 'BatchNormalization'
-  | 'Relu'
-  | 'Sigmoid'
-  | 'Clip'
-  | 'HardSigmoid'
-  | 'HardSwish'
-  | 'Swish'
-  | 'Gelu'
-  | 'PRelu'
-  | 'Add'
-  | 'Mul'
-  | 'Affine'
-  | 'Max'
-  | 'Concat'
-  | 'Split'
-  | 'Slice'
-  | 'ChannelShuffle'
-  | 'Pad'
-  | 'MaxPool'
-  | 'AveragePool'
-  | 'GlobalAveragePool'
-  | 'ReduceMean'
-  | 'Flatten'
-  | 'Gemm'
-  | 'Softmax'
-  | 'MatMul'
-  | 'Transpose'
-  | 'Reshape'
-  | 'SpaceToDepth'
-  | 'DepthToSpace'
-  | 'LayerNormalization'
-  | 'Constant'
-  | 'Parameter'
->;
-
-type NodeWriter<K extends TfliteKind> = (writer: Writer, node: NodeOf<K>) => void;
+type NodeWriter<K extends FileKind> = (writer: Writer, node: NodeOf<K>) => void;
 
 const NO_ACTIVATION: TableValue = { fused_activation_function: ACTIVATION.NONE };
 
-export const NODE_WRITERS: { readonly [K in TfliteKind]: NodeWriter<K> } = {
+export const NODE_WRITERS: { readonly [K in FileKind]: NodeWriter<K> } = {
   // (image / 255 − mean) / std = image · scale + shift. Neither is folded into the stem: its padding is zeros of the normalized image.
   Preprocess: (writer, { name, inputs, outputs, attrs: { mean, std } }) => {
     const shape = permuted(writer.shapeOf(outputs[0]!), NHWC);

@@ -4,8 +4,9 @@ import { VERSION } from '../../core/version.ts';
 import { bind, type Dims } from '../../graph/bind.ts';
 import type { Graph, Node } from '../../graph/graph.ts';
 import { expandBranches } from '../../graph/passes/branches.ts';
+import type { FileKind } from '../file-kinds.ts';
 import { encodeTable, type TableValue } from './flatbuffer.ts';
-import { NODE_WRITERS, type TfliteKind } from './nodes.ts';
+import { NODE_WRITERS } from './nodes.ts';
 import { orderOfRank, permuted } from './order.ts';
 import { ACTIVATION, MODEL_SCHEMA, OPERATORS } from './schema.ts';
 import { createWriter, type Writer } from './writer.ts';
@@ -36,7 +37,7 @@ export async function toTflite(graph: Graph, state: StateDict, options: ToTflite
   const inputs = expanded.inputs.map(({ name }) => writer.tensorOf(name));
   for (const node of expanded.nodes) {
     if (written.absorbed.has(node)) continue;
-    const write = NODE_WRITERS[node.kind as TfliteKind] as ((writer: Writer, node: Node) => void) | undefined;
+    const write = NODE_WRITERS[node.kind as FileKind] as ((writer: Writer, node: Node) => void) | undefined;
     if (!write)
       throw new TypeError(
         `node "${node.name}" (${node.kind}) can't be written as TFLite, which has inference only: ${ADVICE}`,

@@ -1,0 +1,42 @@
+/** What exported files are made of. */
+import type { OpKind } from '../graph/kinds.ts';
+
+/** The op kinds of inference graphs that ONNX and TFLite files have; eval-mode `RepConv` is spelled out by `expandBranches` before. */
+export type FileKind = Extract<
+  OpKind,
+  | 'Preprocess'
+  | 'Conv'
+  | 'BatchNormalization'
+  | 'Relu'
+  | 'Sigmoid'
+  | 'Clip'
+  | 'HardSigmoid'
+  | 'HardSwish'
+  | 'Swish'
+  | 'Gelu'
+  | 'PRelu'
+  | 'Add'
+  | 'Mul'
+  | 'Affine'
+  | 'Max'
+  | 'Concat'
+  | 'Split'
+  | 'Slice'
+  | 'ChannelShuffle'
+  | 'Pad'
+  | 'MaxPool'
+  | 'AveragePool'
+  | 'GlobalAveragePool'
+  | 'ReduceMean'
+  | 'Flatten'
+  | 'Gemm'
+  | 'Softmax'
+  | 'MatMul'
+  | 'Transpose'
+  | 'Reshape'
+  | 'SpaceToDepth'
+  | 'DepthToSpace'
+  | 'LayerNormalization'
+  | 'Constant'
+  | 'Parameter'
+>;
