@@ -1,8 +1,10 @@
 /** The folder that a study's files go to: a new one, or that of an earlier run of the same study. */
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, readFile, rmdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { asWriteError } from '../checkpoint/write-node.ts';
 import { UserError } from '../core/errors.ts';
+import { makeFolder } from '../core/folder-node.ts';
 import { STUDY_FILE } from '../report/study/files-node.ts';
 
 /** `studies/NAME-DATE`, with a number behind it if there is one already. */
@@ -14,9 +16,18 @@ export function newStudyFolder(study: string, date: Date): string {
   }
 }
 
-/** Refuses a folder that holds anything but an earlier run of the study, which would be replaced. */
+/** Refuses a folder that can't be made, since measuring takes minutes; nothing stays of the trial. */
+async function tryToMake(folder: string): Promise<void> {
+  const first = await makeFolder(folder).catch((error: unknown) => {
+    throw asWriteError(error, folder);
+  });
+  for (let made = resolve(folder); first?.length && made.length >= first.length; made = dirname(made))
+    await rmdir(made);
+}
+
+/** Refuses a folder that can't be made, or holds anything but an earlier run of the study, which would be replaced. */
 export async function checkStudyFolder(folder: string, study: string): Promise<void> {
-  if (!existsSync(folder)) return;
+  if (!existsSync(folder)) return await tryToMake(folder);
   const names = await readdir(folder).catch(() => {
     throw new UserError(`${folder} is no folder.`, 'Name another with --out.');
   });

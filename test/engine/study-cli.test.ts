@@ -1,4 +1,5 @@
 /** `mobileone study` in this process: what it writes, replaces and refuses. */
+
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,6 +8,7 @@ import { afterAll, expect, it } from 'vitest';
 import { openResults } from '../../src/bench/results/store-node.ts';
 import type { Io } from '../../src/cli/io.ts';
 import { run } from '../../src/cli/main.ts';
+import { checkStudyFolder } from '../../src/cli/study-folder.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'study-'));
 afterAll(() => rm(folder, { recursive: true }));
@@ -102,4 +104,12 @@ it('refuses what it does not know before it measures', async () => {
     expect([code, err]).toEqual([2, expect.stringContaining(text)]);
   }
   expect(existsSync(at('never'))).toBe(false);
+});
+
+it('refuses a folder that can not be made before it measures, and leaves nothing of the trial', async () => {
+  await writeFile(at('file'), '');
+  const { code, err } = await study(['platforms', ...SHORT, '--out', `${at('file')}/in/it`]);
+  expect([code, err]).toEqual([1, expect.stringContaining('a part of the path is a file')]);
+  await checkStudyFolder(`${at('new')}/and/deep`, 'platforms');
+  expect(existsSync(at('new'))).toBe(false);
 });
